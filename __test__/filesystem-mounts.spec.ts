@@ -298,6 +298,34 @@ describe("a filesystem written in JavaScript", () => {
     );
   });
 
+  test("shows what it lists and cannot tell of, and who uses that hears why", async () => {
+    const refuses = (code: string) => async (path: string) => {
+      if (path === "/" || path === "/root") return await kept.lstat(path);
+      throw Object.assign(new Error(code), { code });
+    };
+    const kept = createInMemoryFileSystem();
+    await kept.mkdir("/root/d");
+    for (const name of ["a", "b"]) await kept.writeFile(`/root/${name}`, name);
+    for (const code of ["EACCES", "ENOENT", "EWHATEVER"]) {
+      const files = ownFileSystem({
+        lstat: refuses(code) as never,
+        readDir: (path) => kept.readDir(path),
+        readDirWithTypes: (path) => kept.readDirWithTypes(path),
+      });
+      const runtime = await machine("/m", files);
+      const { stdout, stderr } = await runtime.exec(`
+        import fs from "node:fs";
+        const entries = fs.readdirSync("/m/root", { withFileTypes: true });
+        console.log(entries.map((each) => each.name + (each.isDirectory() ? "/" : "")).sort().join());
+        try { fs.statSync("/m/root/a") } catch ({ code }) { console.log(code) }
+      `);
+      assert.equal(stdout + stderr, `a,b,d/\n${code === "EWHATEVER" ? "EIO" : code}\n`);
+      assert.deepEqual((await runtime.readDir("/m/root")).sort(), ["a", "b", "d"]);
+      const shown = await runtime.execCommand("ls", ["/m/root"]);
+      assert.equal(shown.stdout, "a\nb\nd\n");
+    }
+  });
+
   test("that never answers harms who asks and nobody else", async () => {
     let asked: () => void = () => {};
     const isAsked = new Promise<void>((resolve) => {

@@ -1,6 +1,7 @@
 "use strict";
 // A filesystem that asks a permission before each operation.
 
+const { unlist } = require("../filesystem/failure.cjs");
 const { createInMemoryFileSystem } = require("../filesystem/in-memory.cjs");
 const { allows, decide, denied } = require("./permissions.cjs");
 
@@ -51,7 +52,7 @@ async function ask(permission, { op, syscall, first = 0, paths = 1 }, args, plac
   for (const own of args.slice(first, first + paths)) {
     const path = own === "/" && place !== "" ? place : place + own;
     const { allow, reason } = await decide(permission, { op, path });
-    if (!allow) throw denied(syscall, path, `fs.${op}`, reason);
+    if (!allow) throw unlist(denied(syscall, path, `fs.${op}`, reason));
   }
 }
 

@@ -22,9 +22,21 @@ function failure(thrown, { syscall, path, dest }, breach, setter) {
   return Object.assign(error, breach ?? {});
 }
 
+/** Errors of those who may not look at what they name: it is not listed for them either. */
+const unlisted = new WeakSet();
+
+function unlist(error) {
+  unlisted.add(error);
+  return error;
+}
+
+function isUnlisted(error) {
+  return typeof error === "object" && error !== null && unlisted.has(error);
+}
+
 function breachText({ limit, bound, used }) {
   const asked = used > bound ? `${amount(limit, used)} would be used` : "it was used up";
   return `${limit} is ${amount(limit, bound)}, ${asked}`;
 }
 
-module.exports = { failure };
+module.exports = { failure, isUnlisted, unlist };

@@ -5,6 +5,7 @@
 const { createHash } = require("node:crypto");
 const binding = require("../../binding.cjs");
 const { errno } = require("node:os").constants;
+const { isUnlisted } = require("./failure.cjs");
 
 /** Longest time that a call may take, milliseconds: a little more than guests wait, who are told which limit that is. */
 const patience = 11_000;
@@ -136,16 +137,20 @@ class ScriptFiles {
   async #list(path, position) {
     const known = position > 0 ? this.#listings.get(path) : undefined;
     const names = known ?? (await this.#names(path));
+    let types;
+    const typeOf = async (name) => {
+      types ??= await this.#types(path);
+      return types.get(name);
+    };
     const entries = [];
     let [size, at] = [0, position];
     for (; at < names.length; at += 1) {
       const name = names[at];
       const below = path === "/" ? `/${name}` : `${path}/${name}`;
-      const stat = await this.#filesystem.lstat(below).catch(gone);
-      if (!stat) continue;
       size += Buffer.byteLength(name) + 192;
       if (size > longestPiece) break;
-      entries.push({ name: Buffer.from(name), stat: statOf(stat, below), next: at + 1 });
+      const stat = await this.#listed(name, below, typeOf);
+      if (stat) entries.push({ name: Buffer.from(name), stat, next: at + 1 });
     }
     const last = at >= names.length;
     if (last) this.#listings.delete(path);
@@ -153,16 +158,31 @@ class ScriptFiles {
     return { entries, last };
   }
 
+  /** What a name names. One that cannot be asked about is there all the same: whoever uses it is told what is wrong. */
+  async #listed(name, below, typeOf) {
+    try {
+      return statOf(await this.#filesystem.lstat(below), below);
+    } catch (error) {
+      if (isUnlisted(error)) return undefined;
+      return statOf((await typeOf(name)) ?? { isFile: true }, below);
+    }
+  }
+
+  /** What the filesystem itself lists its names as. */
+  async #types(path) {
+    try {
+      const listed = await this.#filesystem.readDirWithTypes(path);
+      return new Map(listed.map((entry) => [entry.name, { mode: kindOf(entry) }]));
+    } catch {
+      return new Map();
+    }
+  }
+
   async #names(path) {
     const names = await this.#filesystem.readDir(path);
     if (!Array.isArray(names) || names.length > mostEntries) throw failure("EOVERFLOW");
     return names.map((name) => fileName(name));
   }
-}
-
-/** Removed since it was listed. */
-function gone() {
-  return undefined;
 }
 
 function failure(code) {
