@@ -16,10 +16,13 @@ use crate::failure::failure;
 use crate::memory_file::{SealedFile, fill};
 
 /// What is under way, and the segments that the host and this machine know of each other's.
+///
+/// One capture is under way at a time: who asks for one gives up what waits for its memory, whose call fails when that comes. The
+/// host asks for the next when the one before is full (`inTurn` of `lib/file-snapshot.cjs`).
 #[derive(Default)]
 pub(crate) struct Captures {
-    /// What was captured and waits for its memory.
-    pending: Option<Capture>,
+    /// What was captured and waits for its memory, and whose call that was: the last one.
+    pending: Option<(CallId, Capture)>,
     /// Those that the next capture may name: of the last capture or restoration.
     known: Vec<Arc<dyn Segment>>,
     /// Those that have come for a restoration.
@@ -27,7 +30,7 @@ pub(crate) struct Captures {
 }
 
 impl Captures {
-    fn capture(&mut self, kernel: &Kernel) -> Result<VmMessage, Failure> {
+    fn capture(&mut self, call: CallId, kernel: &Kernel) -> Result<VmMessage, Failure> {
         // What was given up makes room first.
         self.pending = None;
         let capture = kernel
@@ -38,16 +41,23 @@ impl Captures {
             image_bytes: capture.image_bytes(),
             kept: capture.kept().iter().map(|kept| kept.number()).collect(),
         };
-        self.pending = Some(capture);
+        self.pending = Some((call, capture));
         Ok(VmMessage::Captured(captured))
     }
 
     /// Puts what was captured into memory that has come.
-    fn fill(&mut self, number: Option<u64>, fd: Option<OwnedFd>) -> Result<VmMessage, Failure> {
+    fn fill(
+        &mut self,
+        call: CallId,
+        number: Option<u64>,
+        fd: Option<OwnedFd>,
+    ) -> Result<VmMessage, Failure> {
         let done = Ok(VmMessage::File(FileReply::Done));
-        let capture = self.pending.take();
-        let (Some(capture), Some(number)) = (capture, number) else {
-            return done;
+        let pending = self.pending.take_if(|(of, _)| *of == call);
+        // The host has none for it, and knows.
+        let Some(number) = number else { return done };
+        let Some((_, capture)) = pending else {
+            return Err(failure(Errno::ECANCELED, "snapshot", b""));
         };
         let filled = fd.ok_or(io::ErrorKind::Other.into()).and_then(|fd| {
             let length = capture.data_bytes() + capture.image_bytes();
@@ -112,7 +122,7 @@ impl Machine {
     ) {
         match *message {
             HostMessage::Fill { number } => {
-                let answer = self.captures.fill(number, fd);
+                let answer = self.captures.fill(call, number, fd);
                 outbox.push(call, answer.unwrap_or_else(VmMessage::Failed));
             }
             HostMessage::Segment { number, length } => self.captures.arrive(number, length, fd),
@@ -120,8 +130,8 @@ impl Machine {
         }
     }
 
-    pub(super) fn capture_files(&mut self) -> Result<VmMessage, Failure> {
-        self.captures.capture(&self.kernel)
+    pub(super) fn capture_files(&mut self, call: CallId) -> Result<VmMessage, Failure> {
+        self.captures.capture(call, &self.kernel)
     }
 
     pub(super) fn restore_files(

@@ -94,7 +94,7 @@ impl Machine {
             HostMessage::File(request) => self.files.serve(request).map(VmMessage::File),
             HostMessage::Export { offset } => Ok(self.transfer.export(&self.kernel, offset)),
             HostMessage::Import { data, last } => self.transfer.import(&self.kernel, &data, last),
-            HostMessage::Capture => self.capture_files(),
+            HostMessage::Capture => self.capture_files(call),
             HostMessage::Restore { segments, image } => self.restore_files(&segments, image),
             // The server's: they are about it, or come with a descriptor.
             HostMessage::Ping
