@@ -237,6 +237,21 @@ test("who reads a file that is larger than the memory is told so, and nothing el
   }
 });
 
+test("a program has what the one before it has not given back yet", {
+  timeout: 120_000,
+}, async () => {
+  const limits = { resources: { maxMemoryBytes: 512 * mebibyte } };
+  await withRuntime({ limits }, async (runtime) => {
+    const pieces =
+      "const kept = []; for (let i = 0; i < 18; i++) kept.push(Buffer.alloc(20 << 20, 1));";
+    await runtime.writeFile("/tmp/pieces.js", pieces);
+    await runtime.writeFile("/tmp/whole.js", "Buffer.alloc(350 << 20, 1)");
+    const line = "for f in pieces whole pieces whole; do node /tmp/$f.js || exit; done; echo all";
+    const { stdout, stderr } = await runtime.execCommand("sh", ["-c", line]);
+    assert.equal(stdout, "all\n", stderr);
+  });
+});
+
 test("the machine's memory is that of its limit", async () => {
   await withRuntime(small, async (runtime) => {
     const { stdout } = await runtime.exec(`

@@ -147,7 +147,7 @@ fn run_job(
     let gauge = engine.heap_usage.enter(&process);
     let watched = engine.watch(&process, handle.clone(), &program, &gauge);
     env.watched.replace(Some(watched.clone()));
-    memory_guard::enter(&process, engine.events(), &gauge);
+    memory_guard::enter(&process, engine.events(), &engine.population, &gauge);
     let interruptible = interruption::enter(env.event_loop.handle());
     {
         let watched = watched.clone();

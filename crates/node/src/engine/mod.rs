@@ -2,7 +2,6 @@
 
 mod guest;
 pub mod platform;
-mod population;
 mod spares;
 mod watchdog;
 mod worker_thread;
@@ -18,12 +17,12 @@ pub use crate::embedder::events::{Breach, EngineEvents};
 pub use crate::embedder::options::{NodeOptions, Script};
 pub use crate::heap::fatal::{invalid_size, tell_of_panic};
 use crate::memory::gauge::{Gauge, HeapUsage};
+use crate::memory::population::Population;
 use crate::memory::sizes::STACK_SIZE;
 pub use crate::memory::sizes::{ISOLATE_BYTES, PROGRAM_BYTES};
 pub use crate::memory::wasm_memory::{Collect, admits_pages};
 use crate::threads::watched::Watched;
 use crate::worker::{Program, Start, Starter};
-use population::Population;
 use spares::Spares;
 use watchdog::Watchdog;
 pub use watchdog::{RETERMINATE, STUCK, STUCK_WAITING};
@@ -51,7 +50,7 @@ pub(crate) struct Job {
 pub struct Engine {
     config: EngineConfig,
     spares: Spares,
-    population: Population,
+    pub(crate) population: Arc<Population>,
     watchdog: Watchdog,
     pub(crate) heap_usage: Arc<HeapUsage>,
     this: Weak<Engine>,
@@ -67,7 +66,7 @@ impl Engine {
             heap_usage,
             spares: Spares::new(config.spare_isolates),
             config,
-            population: Population::default(),
+            population: Arc::default(),
             this: this.clone(),
         });
         engine.refill();

@@ -120,7 +120,7 @@ fn run(engine: &Engine, start: Start) -> (LoopHandle, Once) {
         idle: env.event_loop.idle_meter().clone(),
         watched: watched.clone(),
     };
-    memory_guard::enter(&process, engine.events(), &gauge);
+    memory_guard::enter(&process, engine.events(), &engine.population, &gauge);
     let interruptible = interruption::enter(env.event_loop.handle());
     drop(gauge);
     if worker.attach(running) {

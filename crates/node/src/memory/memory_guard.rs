@@ -10,6 +10,7 @@ use secure_exec_kernel::Process;
 use crate::embedder::events::EngineEvents;
 use crate::memory::gauge::Gauge;
 use crate::memory::native_memory::{self, Asker, Entered};
+use crate::memory::population::{self, Population};
 use crate::memory::shortage;
 
 /// Copies below this size are not looked at: they fit into what is kept for the process itself.
@@ -19,15 +20,37 @@ const UNCHECKED_BYTES: usize = 1 << 20;
 const PATIENCE: Duration = Duration::from_secs(8);
 const PAUSE: Duration = Duration::from_millis(1);
 
+/// How long a guest waits for what programs that have ended are about to give back.
+const RETURNING: Duration = Duration::from_secs(2);
+
 /// Whom a thread runs, and who knows how much memory there is.
 struct Guest {
     process: Arc<Process>,
     events: Arc<dyn EngineEvents>,
+    /// Whoever else has memory.
+    population: Arc<Population>,
     /// Counts what the thread allocates.
     counted: Entered,
 }
 
 impl Guest {
+    /// Whether there is this much memory more, with what others leave behind: a program that runs in the place of one that has
+    /// just ended is not refused what that had.
+    fn has_room(&self, bytes: usize) -> bool {
+        let bytes = bytes as u64;
+        let deadline = Instant::now() + RETURNING;
+        loop {
+            if self.events.has_room(bytes) {
+                return true;
+            }
+            if !self.population.wait_for_leaving(&self.process, deadline) {
+                break;
+            }
+        }
+        population::reclaim_now_and_then(&*self.events);
+        self.events.has_room(bytes)
+    }
+
     fn end(&self, bytes: usize) {
         self.counted.account().end();
         shortage::end(&self.process, &*self.events, bytes as u64);
@@ -39,12 +62,18 @@ thread_local! {
 }
 
 /// The calling thread runs a process from now on.
-pub(crate) fn enter(process: &Arc<Process>, events: &Arc<dyn EngineEvents>, gauge: &Gauge) {
+pub(crate) fn enter(
+    process: &Arc<Process>,
+    events: &Arc<dyn EngineEvents>,
+    population: &Arc<Population>,
+    gauge: &Gauge,
+) {
     native_memory::on_denial(tell_refused);
     GUEST.with_borrow_mut(|guest| {
         *guest = Some(Guest {
             process: process.clone(),
             events: events.clone(),
+            population: population.clone(),
             counted: Entered::new(gauge.native().clone()),
         });
     });
@@ -69,7 +98,7 @@ pub(crate) fn admit(bytes: usize) -> bool {
     }
     GUEST.with_borrow(|guest| {
         let Some(guest) = guest else { return true };
-        if guest.events.has_room(bytes as u64) {
+        if guest.has_room(bytes) {
             return true;
         }
         guest.end(bytes);
@@ -84,10 +113,12 @@ pub(crate) fn end(bytes: usize) -> bool {
 
 /// Whether there is memory for a block of this size, for a caller that can do without.
 pub fn offer(bytes: usize) -> bool {
-    GUEST.with_borrow(|guest| {
-        let Some(guest) = guest else { return true };
-        guest.events.has_room(bytes as u64)
-    })
+    GUEST.with_borrow(|guest| guest.as_ref().is_none_or(|guest| guest.has_room(bytes)))
+}
+
+/// Whether what others leave behind makes room for so much more on a thread that runs a guest.
+pub(crate) fn is_left(bytes: usize) -> bool {
+    GUEST.with_borrow(|guest| guest.as_ref().is_some_and(|guest| guest.has_room(bytes)))
 }
 
 /// Tells the host that the guest of the calling thread goes on without a block of this size.

@@ -7,6 +7,7 @@ pub mod js_heap;
 pub mod memory_guard;
 pub mod native_memory;
 pub(crate) mod pool;
+pub(crate) mod population;
 pub(crate) mod shortage;
 pub mod sizes;
 pub(crate) mod wasm_memory;

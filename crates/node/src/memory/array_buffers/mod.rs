@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 
 use crate::callback::contain_bare;
 use crate::embedder::events::EngineEvents;
+use crate::memory::memory_guard;
 use memory::{Memory, Supply};
 
 /// How much may be allocated between two looks at the memory of the VM.
@@ -126,7 +127,7 @@ impl ArrayBuffers {
         }
         let has_room = self.has_room(length) || {
             self.memory.lock().trim(length);
-            self.has_room(length)
+            self.has_room(length) || memory_guard::is_left(length)
         };
         // While there is no room every allocation is looked at.
         let unchecked = if has_room { 0 } else { UNCHECKED_BYTES };
