@@ -95,6 +95,25 @@ describe("the runtime of agent-sandbox", () => {
     });
   });
 
+  test("refuses at once what no program takes, and forms that have no files", async () => {
+    const options = { port: 0, agentSandboxPort: 0, tokens: [token] };
+    await using server = await createSandboxServer(options);
+    const send = async (path: string, type: string, body: string) => {
+      const headers = { "content-type": type };
+      return await fetch(`${server.agentSandboxUrl}${path}`, { method: "POST", headers, body });
+    };
+    const command = "echo ".padEnd(5 << 20, "a ");
+    const told = await send("/execute", "application/json", JSON.stringify({ command }));
+    const stderr = "Failed to execute command: it is too long";
+    assert.deepEqual(await told.json(), { stdout: "", stderr, exit_code: 1 });
+    const form = await send(
+      "/upload",
+      "application/x-www-form-urlencoded",
+      "file=x&".repeat(1 << 20),
+    );
+    assert.equal(form.status, 422);
+  });
+
   test("gives nothing else, whatever it is sent", async () => {
     await withRuntime(async (ask) => {
       for (const path of ["..%2Fetc%2Fpasswd", "a%2F..%2F..%2Fetc", "%00", "%ff", "..%2Fapp2"]) {

@@ -18,6 +18,10 @@ const { words } = require("./words.cjs");
 const base = "/app";
 /** Milliseconds for a command, as there. */
 const patience = 300_000;
+/** Characters of a command: more than a program takes as arguments. Its words are found on the host's main thread. */
+const longestCommand = 4 * 1024 * 1024;
+/** A form of another kind has no files. */
+const form = /^multipart\/form-data\s*;/i;
 
 class AgentSandbox {
   #sandbox;
@@ -122,6 +126,7 @@ const routes = {
 /** Runs the words of a line as a program, without a shell. */
 async function execute({ runtime }, command) {
   try {
+    if (command.length > longestCommand) throw new Error("it is too long");
     const [file, ...args] = words(command);
     if (file === undefined) throw new Error("there is no command");
     const result = await runtime.execCommand(file, args, { timeout: patience });
@@ -138,6 +143,7 @@ async function execute({ runtime }, command) {
 /** The field `file` of a form. */
 async function uploaded({ headers }, body) {
   const type = headers["content-type"] ?? "";
+  if (!form.test(type)) return undefined;
   try {
     const form = await new Response(body, { headers: { "content-type": type } }).formData();
     const file = form.get("file");
