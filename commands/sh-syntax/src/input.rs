@@ -23,6 +23,8 @@ pub struct Input {
     ended: bool,
     /// Up to where `set -v` has shown the text.
     told: usize,
+    /// Up to where commands have been taken into the history.
+    noted: usize,
     /// It ended because a user gave the unfinished command up.
     interrupted: bool,
 }
@@ -36,6 +38,7 @@ impl Input {
             origin: Origin::Text,
             ended: false,
             told: 0,
+            noted: 0,
             interrupted: false,
         }
     }
@@ -48,6 +51,7 @@ impl Input {
             origin,
             ended: false,
             told: 0,
+            noted: 0,
             interrupted: false,
         }
     }
@@ -84,6 +88,33 @@ impl Input {
             lines.push('\n');
         }
         Some(lines)
+    }
+
+    /// The lines of the command that has been parsed, with what stands before it.
+    pub fn command_lines(&mut self, wanted: bool) -> Option<String> {
+        let from = if self.origin == Origin::Text {
+            std::mem::replace(&mut self.noted, self.pos)
+        } else {
+            0
+        };
+        let lines = self.chars.get(from..self.pos).filter(|_| wanted)?;
+        Some(lines.iter().collect())
+    }
+
+    /// The line that is parsed next, if it is there already.
+    pub fn next_line(&self) -> Option<String> {
+        let rest = self.chars.get(self.pos..).filter(|rest| !rest.is_empty())?;
+        let end = rest.iter().position(|c| *c == '\n');
+        let end = end.map_or(rest.len(), |at| at + 1);
+        Some(rest[..end].iter().collect())
+    }
+
+    /// Puts another line in the place of the next one.
+    pub fn replace_line(&mut self, line: &str) {
+        let rest = self.chars.get(self.pos..).unwrap_or_default();
+        let end = rest.iter().position(|c| *c == '\n');
+        let end = self.pos + end.map_or(rest.len(), |at| at + 1);
+        self.chars.splice(self.pos..end, line.chars());
     }
 
     /// Whether the text ended because a user gave the unfinished command up.

@@ -265,6 +265,7 @@ fn become_interactive(shell: &mut Shell) {
     if shell.bash {
         shell.options.expand_aliases = true;
         shell.options.histexpand = true;
+        shell.options.history = true;
     }
     // Job control needs the terminal: wait until this group is in the foreground, then lead an own one.
     let terminal = sys::tty::isatty(0) && sys::tty::getpgrp(0).is_ok();

@@ -25,7 +25,8 @@ impl Source for Shell {
     fn read_line(&mut self, origin: Origin, continued: bool) -> Line {
         let line = match origin {
             Origin::Text => None,
-            Origin::Fd(fd) => read_line(fd),
+            Origin::Fd(fd) if continued => read_line(fd),
+            Origin::Fd(fd) => self.read_expanded(fd),
             Origin::Editor => interactive::read_command_line(self, continued),
         };
         match line {
@@ -58,6 +59,18 @@ impl Source for Shell {
 
     fn names_pid(&mut self) {
         self.names_pid = true;
+    }
+}
+
+impl Shell {
+    /// The line that a command begins with, after history expansion where a script has asked for it.
+    fn read_expanded(&mut self, fd: i32) -> Option<String> {
+        let line = read_line(fd)?;
+        if !self.records() || !self.options.histexpand || self.interactive {
+            return Some(line);
+        }
+        // What is not run is as an empty line.
+        Some(self.expand_history(line).unwrap_or_else(|| "\n".to_owned()))
     }
 }
 

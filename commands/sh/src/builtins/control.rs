@@ -17,11 +17,6 @@ pub fn false_(_: &mut Shell, _: &[String]) -> Exec {
     Ok(1)
 }
 
-/// Of no use without programmable completion; start-up files call it.
-pub fn unsupported_quietly(_: &mut Shell, _: &[String]) -> Exec {
-    Ok(0)
-}
-
 /// Refuses what follows the one operand that a builtin takes in bash.
 pub(super) fn at_most_one(shell: &mut Shell, words: &[String]) -> Result<(), Flow> {
     if shell.bash && words.len() > 2 {

@@ -78,7 +78,7 @@ const PLAIN: [(&str, Builtin); 28] = [
 
 /// Only in bash.
 const BASH: [(&str, Builtin); 19] = [
-    ("bind", control::unsupported_quietly),
+    ("bind", crate::interactive::bind),
     ("builtin", names::builtin),
     ("caller", names::caller),
     ("compgen", compgen::compgen),

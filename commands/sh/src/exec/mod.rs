@@ -36,6 +36,9 @@ impl Shell {
             return self.fatal("nested too deeply");
         }
         let result = loop {
+            if self.depth == 1 {
+                self.expand_next_line(input);
+            }
             let parsed = Parser::new(input, self).complete_command();
             match parsed {
                 Ok(None) => break Ok(status),
@@ -47,6 +50,12 @@ impl Shell {
                     }
                     if list.is_empty() || self.options.noexec && !self.interactive {
                         continue;
+                    }
+                    if self.depth == 1 && !self.interactive {
+                        let wanted = self.bash && self.options.history;
+                        if let Some(lines) = input.command_lines(wanted) {
+                            self.remember_command(&lines);
+                        }
                     }
                     let last = tail && input.at_end();
                     if self.depth == 1 {

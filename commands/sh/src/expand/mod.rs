@@ -212,7 +212,10 @@ impl Shell {
                 Piece::Break => out.push(' '),
             }
         }
-        Ok(self.in_locale(&out).into_owned())
+        if out.is_ascii() || !self.counts_bytes() {
+            return Ok(out);
+        }
+        Ok(crate::text::single_bytes(&out).into_owned())
     }
 
     /// Expands to a regular expression: what was quoted stands for itself.
@@ -234,7 +237,10 @@ impl Shell {
                 Piece::Break => out.push(' '),
             }
         }
-        Ok(self.in_locale(&out).into_owned())
+        if out.is_ascii() || !self.counts_bytes() {
+            return Ok(out);
+        }
+        Ok(crate::text::single_bytes(&out).into_owned())
     }
 
     /// Expands and evaluates an expression.

@@ -1,6 +1,6 @@
 //! `fc`: lines of the history, listed, edited and run again.
 
-use crate::shell::{Exec, Shell};
+use crate::shell::{Exec, Flow, Shell};
 use crate::text;
 
 /// How many lines are listed without a range.
@@ -55,7 +55,7 @@ impl Shell {
     /// The lines that `fc` may name: all before the one with `fc` itself, which a terminal has added.
     fn fc_lines(&self) -> usize {
         let lines = self.editor.history.len();
-        if self.interactive {
+        if self.records() {
             lines.saturating_sub(1)
         } else {
             lines
@@ -171,7 +171,7 @@ fn run_again(shell: &mut Shell, request: &Request) -> Exec {
 /// Shows a line, remembers it in place of the `fc`, and runs it.
 fn run(shell: &mut Shell, line: &str) -> Exec {
     shell.print_error_raw(&format!("{}\n", line.trim_end_matches('\n')));
-    if shell.interactive {
+    if shell.records() {
         shell.editor.history.pop();
     }
     shell.remember(line.trim_end_matches('\n'));
@@ -179,36 +179,41 @@ fn run(shell: &mut Shell, line: &str) -> Exec {
 }
 
 fn edit(shell: &mut Shell, request: &Request, chosen: &[(usize, String)]) -> Exec {
+    let content: String = chosen.iter().map(|(_, line)| format!("{line}\n")).collect();
+    match edit_text(shell, request.editor.clone(), &content)? {
+        Some(text) => run(shell, &text),
+        None => Ok(1),
+    }
+}
+
+/// Has a text edited by a program: the one named, or that of `FCEDIT` or `EDITOR`. Nothing if that fails, which is told.
+///
+/// # Errors
+/// The command that starts it ends the shell.
+pub(super) fn edit_text(
+    shell: &mut Shell,
+    editor: Option<String>,
+    content: &str,
+) -> Result<Option<String>, Flow> {
     let named = |name: &str| shell.var(name).filter(|value| !value.is_empty());
-    let editor = request
-        .editor
-        .clone()
+    let fallback = if shell.bash { "vi" } else { "ed" };
+    let editor = editor
         .or_else(|| named("FCEDIT"))
-        .or_else(|| named("EDITOR"));
-    let editor = editor.unwrap_or_else(|| {
-        if shell.bash {
-            "vi".to_owned()
-        } else {
-            "ed".to_owned()
-        }
-    });
+        .or_else(|| named("EDITOR"))
+        .unwrap_or_else(|| fallback.to_owned());
     let directory = named("TMPDIR").unwrap_or_else(|| "/tmp".to_owned());
     let file = format!("{directory}/sh-fc.{}", shell.pid);
-    let content: String = chosen.iter().map(|(_, line)| format!("{line}\n")).collect();
-    if let Err(error) = std::fs::write(text::path(&file), &*text::encode(&content)) {
+    if let Err(error) = std::fs::write(text::path(&file), &*text::encode(content)) {
         shell.error(&format!(
             "fc: {file}: {}",
             secure_exec_sys::errno::message(&error)
         ));
-        return Ok(1);
+        return Ok(None);
     }
     let quoted = crate::expand::escape::single_quote(&file);
     let edited = shell.eval_text(&format!("{editor} {quoted}"), 1);
     let bytes = std::fs::read(text::path(&file)).unwrap_or_default();
     // It was made above.
     let _ = std::fs::remove_file(text::path(&file));
-    match edited {
-        Ok(0) => run(shell, &text::decode(&bytes)),
-        other => other,
-    }
+    Ok((edited? == 0).then(|| text::decode(&bytes)))
 }

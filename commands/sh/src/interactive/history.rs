@@ -182,7 +182,7 @@ pub fn history_builtin(shell: &mut Shell, words: &[String]) -> Exec {
             'a' | 'n' | 'r' | 'w' => return Ok(file(shell, letter, rest.first())),
             's' => {
                 // Instead of the line with this command.
-                if shell.interactive && shell.editor.history.pop().is_some() {
+                if shell.records() && shell.editor.history.pop().is_some() {
                     shell.editor.unsaved = shell.editor.unsaved.saturating_sub(1);
                 }
                 shell.remember(&rest.join(" "));
@@ -264,6 +264,10 @@ fn file(shell: &mut Shell, letter: char, given: Option<&String>) -> i32 {
 
 fn print_expanded(shell: &mut Shell, rest: &[String]) -> i32 {
     let mut out = String::new();
+    // The line with this command is none that it means.
+    if shell.records() && shell.editor.history.pop().is_some() {
+        shell.editor.unsaved = shell.editor.unsaved.saturating_sub(1);
+    }
     for word in rest {
         match super::expansion::expand(word, &shell.editor.history) {
             Ok(found) => out.push_str(&format!(

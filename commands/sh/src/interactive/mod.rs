@@ -1,11 +1,22 @@
 //! The shell at a terminal: prompts, line editing, history, completion.
 
+mod actions;
+mod bind;
+mod command_lines;
 mod complete;
 mod editor;
 mod expansion;
 mod fc;
 mod history;
+mod key_defaults;
+mod keymap;
+mod keys;
+mod line;
 mod prompt;
+mod recall;
+mod vi;
+
+use std::collections::VecDeque;
 
 use secure_exec_sys as sys;
 use sys::fd::Cloexec;
@@ -14,6 +25,7 @@ use crate::exec::redirect;
 use crate::shell::Shell;
 use crate::text;
 
+pub use bind::bind;
 pub use fc::fc;
 pub use history::history_builtin;
 
@@ -24,12 +36,28 @@ const TERMINAL: i32 = 255;
 #[derive(Debug, Default)]
 pub struct State {
     pub history: Vec<String>,
+    /// The lines of the command that is being typed.
+    pub command: Vec<String>,
     /// Lines dropped from the front of the history.
     pub dropped: usize,
     /// Lines at the end of the history that no file has yet.
     pub unsaved: usize,
     /// Lines that the file was seen to have.
     pub in_file: usize,
+    /// The tables of keys, once somebody has asked for them.
+    pub keymaps: Option<Box<keymap::Keymaps>>,
+    /// Keys that are read before those of the terminal.
+    pub typed: VecDeque<u8>,
+    /// The last key was one of those.
+    pub replays: bool,
+    /// The keys of a change that vi's `.` may make again, while it is made.
+    pub recorded: Option<Vec<u8>>,
+    /// The keys of the last such change.
+    pub change: Vec<u8>,
+    /// What has been killed, the latest last.
+    pub kills: Vec<Vec<char>>,
+    /// The line of the history that the next line begins as.
+    pub next_shown: Option<usize>,
     terminal: i32,
     /// Ctrl-D in a row, for `ignoreeof`.
     eofs: u32,
@@ -88,7 +116,7 @@ pub fn read_command_line(shell: &mut Shell, continued: bool) -> Option<String> {
                 shell.editor.eofs = 0;
                 match shell.expand_history(line) {
                     Some(line) => {
-                        shell.remember(line.trim_end_matches('\n'));
+                        shell.remember_typed(line.trim_end_matches('\n'), continued);
                         return Some(line);
                     }
                     // It is not run: the next one is read.
@@ -120,7 +148,7 @@ pub fn read_command_line(shell: &mut Shell, continued: bool) -> Option<String> {
 
 impl Shell {
     /// Expands `!!` and the like in a line that was typed; nothing if it is not to be run.
-    fn expand_history(&mut self, line: String) -> Option<String> {
+    pub fn expand_history(&mut self, line: String) -> Option<String> {
         if !self.bash || !self.options.histexpand {
             return Some(line);
         }
