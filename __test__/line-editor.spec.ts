@@ -73,7 +73,7 @@ describe("the line editor", { skip }, () => {
         [`bind -x '"\\C-xb": READLINE_LINE="echo by command"'; echo two\r`, "two"],
         ["junk\x18b\r", "by command"],
         [`bind '"\\e[A": history-search-backward'; echo three\r`, "three"],
-        ["echo ma\x15echo t\x1b[A\r", "three"],
+        ["junk\x15echo m\x1b[A\r", "macro"],
       ] as const) {
         terminal.write(keys);
         await until(`\r\n${printed}\r\n`);
