@@ -437,6 +437,61 @@ sys.exit(3)
     assert.equal(await rt.readFile("/workspace/unclosed", "utf8"), "written");
   });
 
+  /** Each alone: the end frees less thoroughly where it finds nothing that has an end of its own. */
+  const ends: Record<string, [code: string, stdout: string]> = {
+    nothing: ["x = {'a': [1, 2]}; x['a'].append(x)", ""],
+    __del__: ["class A:\n def __del__(self): print('end')\na = A()", "end\n"],
+    "__del__ of a base": [
+      "class A:\n def __del__(self): print('end')\nclass B(A): pass\na = [B()]",
+      "end\n",
+    ],
+    "__del__ of what the collector does not know": [
+      "class A(str):\n __slots__ = ()\n def __del__(self): print('end')\na = A('x')",
+      "end\n",
+    ],
+    "__del__ given later": [
+      "class A: pass\na = A()\nA.__del__ = lambda self: print('end')",
+      "end\n",
+    ],
+    "a generator": ["def g():\n try: yield\n finally: print('end')\nx = g(); next(x)", "end\n"],
+    "a reference's call": [
+      "import weakref\nclass A: pass\na = A(); r = weakref.ref(a, lambda _: print('end'))",
+      "end\n",
+    ],
+    "a reference's call in a class of its own": [
+      "import weakref\nclass R(weakref.ref): pass\nclass A: pass\na = A(); r = R(a, lambda _: print('end'))",
+      "end\n",
+    ],
+    "tables of references": [
+      "import weakref\nclass A: pass\na = A(); t = weakref.WeakKeyDictionary({a: 1}); s = weakref.WeakSet([a])",
+      "",
+    ],
+    "another standard output": [
+      "import io, sys\nsys.stdout = io.TextIOWrapper(sys.stdout.buffer)\nprint('end')",
+      "end\n",
+    ],
+    "standard output by another descriptor": [
+      "import os\nf = os.fdopen(os.dup(1), 'w'); f.write('end\\n')",
+      "end\n",
+    ],
+    atexit: ["import atexit\natexit.register(print, 'end')", "end\n"],
+    "a metaclass that is not asked": [
+      "class M(type):\n def __getattribute__(c, n): print(n); return type.__getattribute__(c, n)\nclass A(metaclass=M): pass\nx = A()",
+      "",
+    ],
+  };
+  for (const [name, [code, expected]] of Object.entries(ends)) {
+    test(`what has one: ${name}`, async () => {
+      for (const [last, status] of [
+        ["", 0],
+        ["\nimport sys; sys.exit(3)", 3],
+      ] as const) {
+        const { stdout, stderr, exitCode } = await python(["-c", code + last]);
+        assert.deepEqual([stdout, stderr, exitCode], [expected, "", status]);
+      }
+    });
+  }
+
   test("what cannot be written in the end has the status 120", async () => {
     const { stdout } = await sh("python3 -c 'print(1)' > /dev/full; echo $?");
     assert.equal(stdout, "120\n");

@@ -28,6 +28,8 @@ def configure(env, argv, orig_argv, buffered, writes_bytecode, terminals):
     sys.stdin = sys.__stdin__ = stream(0, "<stdin>", "r", buffered, terminals)
     sys.stdout = sys.__stdout__ = stream(1, "<stdout>", "w", buffered, terminals)
     sys.stderr = sys.__stderr__ = stream(2, "<stderr>", "w", buffered, terminals)
+    streams[:] = [sys.stdin, sys.stdout, sys.stderr]
+    atexit.register(prepare_end)
 
 
 def prepare():
@@ -61,12 +63,6 @@ def stream(fd, name, mode, buffered, terminals):
     )
     text.mode = mode
     return text
-
-
-def finish():
-    """Tells the machine of a KeyboardInterrupt that nobody caught."""
-    if isinstance(getattr(sys, "last_exc", None), KeyboardInterrupt):
-        machine.interrupted()
 
 
 def sleep(seconds, /):

@@ -3,6 +3,7 @@
 import { mkdirSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { isatty } from "node:tty";
+import { ENDING } from "./ending.mjs";
 import { mountAll } from "./files.mjs";
 import { interruptBuffer, sleep } from "./interrupts.mjs";
 import { MACHINE } from "./machine.mjs";
@@ -46,7 +47,7 @@ async function start(directory, settings, module) {
 const INSTALL = `
 import sys, types
 module = types.ModuleType("_secure_exec")
-exec(compile(${literal(MACHINE + PROCESSES)}, "<frozen _secure_exec>", "exec"), module.__dict__)
+exec(compile(${literal(MACHINE + ENDING + PROCESSES)}, "<frozen _secure_exec>", "exec"), module.__dict__)
 sys.modules["_secure_exec"] = module
 del module, types, sys
 `;
@@ -57,9 +58,14 @@ let isInterrupted = false;
 /** Told of a KeyboardInterrupt that nobody caught. */
 const interrupted = () => void (isInterrupted = true);
 
+/** Whether an interpreter has machine code from wheels. */
+const hasLibraries = ({ LDSO }) =>
+  Object.keys(LDSO.loadedLibsByName).some((name) => name !== "__main__");
+
 async function makeSnapshot(directory, target) {
   const python = await start(directory, { _makeSnapshot: true, env: { HOME: "/", ...own } });
   run(python, INSTALL);
+  run(python, "import gc; gc.collect(); gc.freeze(); del gc");
   mkdirSync(dirname(target), { recursive: true });
   writeFileSync(target, python.makeMemorySnapshot());
 }
@@ -93,7 +99,7 @@ function setConfiguration(module, settings) {
     module._PyErr_Print();
     throw new Error("the interpreter cannot be configured");
   }
-  for (const object of [current, globals, changed]) module.__Py_DecRef?.(object);
+  for (const object of [current, globals, changed]) module._Py_DecRef(object);
   module._free(text);
 }
 
@@ -125,7 +131,13 @@ async function started(directory, words) {
 }
 
 function attach(python) {
-  python.registerJsModule("_secure_exec_machine", { sleep, runProgram, interrupted });
+  const services = {
+    sleep,
+    runProgram,
+    interrupted,
+    hasLibraries: () => hasLibraries(python._module),
+  };
+  python.registerJsModule("_secure_exec_machine", services);
   run(
     python,
     "import _secure_exec, _secure_exec_machine; _secure_exec.attach(_secure_exec_machine); del _secure_exec, _secure_exec_machine",

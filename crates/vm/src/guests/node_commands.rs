@@ -33,6 +33,7 @@ macro_rules! python {
                 "python3/files.mjs",
                 "python3/interrupts.mjs",
                 "python3/machine.mjs",
+                "python3/ending.mjs",
                 "python3/module.mjs",
                 "python3/processes.mjs",
                 "python3/run.mjs",
