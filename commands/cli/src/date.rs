@@ -10,7 +10,8 @@ const WEEKDAYS: [&str; 7] = [
     "Saturday",
 ];
 
-const MONTHS: [&str; 12] = [
+/// The months, by their English names.
+pub const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",

@@ -18,7 +18,7 @@ mod zone;
 pub use bytes::{bytes, os_string, path};
 pub use columns::columns_of;
 pub use command::{Args, Failure, Outcome, fail, finish, report, warn, warn_path};
-pub use date::{Date, days_since_epoch};
+pub use date::{Date, MONTHS, days_since_epoch};
 pub use decimal::{fixed, scientific};
 pub use escape::{unescape, visible};
 pub use glob::Glob;
