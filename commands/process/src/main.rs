@@ -13,11 +13,13 @@ mod npm;
 mod parallel;
 mod procfs;
 mod ps;
+mod pstree;
 mod run;
 mod sdiff;
 mod session;
 mod terminal;
 mod time;
+mod top;
 mod tree;
 mod which;
 mod xargs;
@@ -46,10 +48,12 @@ const TOOLS: &[(&str, Tool)] = &[
     ("pidof", lookup::pidof),
     ("pkill", lookup::pkill),
     ("ps", ps::main),
+    ("pstree", pstree::main),
     ("reset", terminal::reset),
     ("sdiff", sdiff::main),
     ("setsid", session::setsid),
     ("time", time::time),
+    ("top", top::main),
     ("tput", terminal::tput),
     ("tree", tree::main),
     ("watch", time::watch),

@@ -42,10 +42,9 @@ impl Process {
     pub fn command_line(&self) -> String {
         if self.args.is_empty() {
             let mark = if self.state == 'Z' { " <defunct>" } else { "" };
-            return format!("[{}]{mark}", self.comm);
+            return format!("[{}]{mark}", printable(&self.comm));
         }
-        // A line each: what would break it is shown as a blank.
-        self.args.join(" ").replace('\n', " ")
+        printable(&self.args.join(" "))
     }
 
     #[must_use]
@@ -61,6 +60,18 @@ impl Process {
             _ => "?".to_owned(),
         }
     }
+}
+
+/// A name or a command line on a line of its own: whatever a process calls itself, a terminal obeys nothing of it. Ends of
+/// lines are blanks, other control characters `?`, as with `ps`.
+#[must_use]
+pub fn printable(text: &str) -> String {
+    let shown = |c: char| match c {
+        '\n' => ' ',
+        c if c.is_control() => '?',
+        c => c,
+    };
+    text.chars().map(shown).collect()
 }
 
 /// All processes in the order of their ids.
