@@ -31,7 +31,7 @@ impl Shell {
 
     /// The element that a name reference names, if it names one: array and subscript.
     pub fn referenced_element(&self, name: &str) -> Option<(String, String)> {
-        if !self.vars.find(name)?.attributes.nameref {
+        if !self.vars.references || !self.vars.find(name)?.attributes.nameref {
             return None;
         }
         let target = self.resolve(name);
@@ -64,6 +64,9 @@ impl Shell {
 
     /// What a name reference leads to; nothing, which no variable is called, where it leads in a circle.
     pub fn resolve(&self, name: &str) -> String {
+        if !self.vars.references {
+            return name.to_owned();
+        }
         let mut target = name;
         for _ in 0..MAX_REFERENCES {
             match self.vars.find(target) {

@@ -69,6 +69,8 @@ impl Scope {
 pub struct Variables {
     map: BTreeMap<String, Variable>,
     scopes: Vec<Scope>,
+    /// There is or was a name reference: until then nobody has to look for one.
+    pub references: bool,
 }
 
 impl Variable {
@@ -147,7 +149,7 @@ impl Variable {
 impl Variables {
     pub fn find(&self, name: &str) -> Option<&Variable> {
         let found = self.map.get(name)?;
-        if found.is_own_reference(name) {
+        if self.references && found.is_own_reference(name) {
             return self.global(name);
         }
         Some(found)
@@ -183,7 +185,7 @@ impl Variables {
 
     /// Whether the variable that hides all others of this name is a name reference.
     pub fn is_reference(&self, name: &str) -> bool {
-        self.map.get(name).is_some_and(|v| v.attributes.nameref)
+        self.references && self.map.get(name).is_some_and(|v| v.attributes.nameref)
     }
 
     /// The variable of this name that hides all others, even if it refers to itself.

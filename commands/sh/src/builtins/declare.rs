@@ -229,6 +229,7 @@ pub fn declare(shell: &mut Shell, words: &[String]) -> Exec {
     if request.has('p') {
         return print(shell, &words[first..], &builtin);
     }
+    shell.vars.references |= request.has('n');
     let local = shell.vars.has_scope() && !request.has('g');
     let mut status = 0;
     for (at, word) in words.iter().enumerate().skip(first) {
