@@ -1,5 +1,5 @@
 //! `xargs`, by the [standard](https://pubs.opengroup.org/onlinepubs/9799919799/utilities/xargs.html), with the
-//! options `-0`, `-a`, `-d`, `-P` and `-r` of the GNU tool.
+//! options of the GNU tool.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -9,12 +9,13 @@ use secure_exec_cli::{
     Args, Failure, Outcome, Parsed, Syntax, bytes, fail, flag, optional, os_string, quote,
 };
 use secure_exec_cli::{required, warn};
+use secure_exec_sys::Pid;
 use secure_exec_sys::errno;
 use secure_exec_sys::fd::O_RDONLY;
-use secure_exec_sys::process::{self, Action, WaitStatus};
+use secure_exec_sys::process::{self, Action, Program, WaitStatus};
 use secure_exec_sys::tty::isatty;
 
-use crate::run::{failure_status, start};
+use crate::run::{assignment, environment, failure_status, program};
 
 const SYNTAX: Syntax = Syntax {
     options: &[
@@ -30,6 +31,8 @@ const SYNTAX: Syntax = Syntax {
         required('n', "max-args"),
         flag('o', "open-tty"),
         required('P', "max-procs"),
+        required('\0', "process-slot-var"),
+        flag('\0', "show-limits"),
         flag('p', "interactive"),
         flag('r', "no-run-if-empty"),
         required('s', "max-chars"),
@@ -43,6 +46,15 @@ const SYNTAX: Syntax = Syntax {
 
 /// The longest command line unless `-s` says otherwise, as elsewhere.
 const COMMAND_SIZE: usize = 131_072;
+
+/// What arguments and environment may take together in the machine, unless its limits are other ones.
+const ARG_MAX: usize = 1 << 20;
+
+/// The most that `-s` may ask for: the environment has 2048 bytes of room beside it.
+const LARGEST_SIZE: usize = ARG_MAX - 2048;
+
+/// The least that any system takes.
+const SMALLEST_ARG_MAX: usize = 4096;
 
 /// A command failed, failed badly, was killed.
 const SOME_FAILED: i32 = 123;
@@ -63,6 +75,9 @@ struct Xargs {
     asks: bool,
     input_is_stdin: bool,
     running: usize,
+    /// The variable that tells a command its slot, and the process in each slot.
+    slot_variable: Option<OsString>,
+    slots: Vec<Option<Pid>>,
     status: i32,
 }
 
@@ -102,28 +117,45 @@ fn settings(args: &Args, parsed: &Parsed) -> Result<Xargs, Failure> {
         }
         Ok(Some(number))
     };
-    // One argument for each command is what a replacement takes anyway: `-n 1` leaves it in force.
-    let one_each = parsed
-        .value("max-args")
-        .is_some_and(|value| value.text() == "1");
-    let excluding: &[&str] = if one_each {
-        &["I", "replace", "L", "max-lines"]
-    } else {
-        &["I", "replace", "L", "max-lines", "max-args"]
-    };
-    let replaced = match parsed.last_of(excluding) {
-        Some("I") => parsed.value("I").map(|value| bytes(&value.os()).to_vec()),
-        Some("replace") => {
-            let given = parsed.value("replace").filter(|value| value.is_given());
-            Some(given.map_or_else(|| b"{}".to_vec(), |value| bytes(&value.os()).to_vec()))
+    let mut batch = Batch::default();
+    for (option, value) in &parsed.options {
+        match *option {
+            "I" => batch.replace(&args.name, bytes(&value.os()).to_vec()),
+            "replace" if value.is_given() => {
+                batch.replace(&args.name, bytes(&value.os()).to_vec());
+            }
+            "replace" => batch.replace(&args.name, b"{}".to_vec()),
+            "L" => batch.by_lines(&args.name, "-L", number("L", "L")?),
+            "max-lines" => {
+                let lines = number("max-lines", "l")?.or(Some(1));
+                batch.by_lines(&args.name, "--max-lines/-l", lines);
+            }
+            "max-args" => batch.by_arguments(&args.name, number("max-args", "n")?),
+            _ => {}
         }
-        _ => None,
+    }
+    let slot_variable = parsed
+        .value("process-slot-var")
+        .map(secure_exec_cli::Value::os);
+    if slot_variable
+        .as_ref()
+        .is_some_and(|name| bytes(name).contains(&b'='))
+    {
+        return Err(fail(
+            "option --process-slot-var may not be set to a value which includes `='",
+        ));
+    }
+    let max_size = match number("max-chars", "s")? {
+        Some(size) if size > LARGEST_SIZE => {
+            let text = format!("value {size} for -s option should be <= {LARGEST_SIZE}");
+            warn(&args.name, format_args!("{text}"));
+            LARGEST_SIZE
+        }
+        size => size.unwrap_or(COMMAND_SIZE),
     };
-    let max_lines = match parsed.last_of(&["L", "max-lines"]) {
-        Some("max-lines") => number("max-lines", "l")?.unwrap_or(1),
-        Some(_) => number("L", "L")?.unwrap_or(usize::MAX),
-        None => usize::MAX,
-    };
+    if parsed.has("show-limits") {
+        show_limits(max_size);
+    }
     let mut command = parsed.operands.clone();
     if command.is_empty() {
         command.push("echo".into());
@@ -131,13 +163,15 @@ fn settings(args: &Args, parsed: &Parsed) -> Result<Xargs, Failure> {
     Ok(Xargs {
         name: args.name.clone(),
         command,
-        replaced,
-        max_args: number("max-args", "n")?.unwrap_or(usize::MAX),
-        max_lines,
-        max_size: number("max-chars", "s")?.unwrap_or(COMMAND_SIZE),
+        replaced: batch.replaced,
+        max_args: batch.arguments.unwrap_or(usize::MAX),
+        max_lines: batch.lines.unwrap_or(usize::MAX),
+        max_size,
+        slot_variable,
+        slots: Vec::new(),
         max_procs: number("max-procs", "P")?
             .map_or(1, |number| if number == 0 { usize::MAX } else { number }),
-        exits_if_too_long: parsed.has("exit") || max_lines != usize::MAX,
+        exits_if_too_long: parsed.has("exit") || batch.lines.is_some(),
         runs_on_empty: !parsed.has("no-run-if-empty"),
         traces: parsed.has("verbose") || parsed.has("interactive"),
         asks: parsed.has("interactive"),
@@ -209,15 +243,107 @@ fn read_items(parsed: &Parsed, by_line: bool) -> Result<VecDeque<Item>, Failure>
 }
 
 fn delimiter(text: &str) -> Result<u8, Failure> {
+    let wrong = || {
+        fail(format!(
+            "Invalid escape sequence {text} in input delimiter specification."
+        ))
+    };
+    let number = |digits: &str, base: u32| u8::from_str_radix(digits, base).map_err(|_| wrong());
     match text.as_bytes() {
         [byte] => Ok(*byte),
-        b"\\n" => Ok(b'\n'),
-        b"\\t" => Ok(b'\t'),
-        b"\\0" => Ok(0),
-        b"\\\\" => Ok(b'\\'),
+        [b'\\', b'x'] => Ok(0),
+        [b'\\', b'x', ..] => number(&text[2..], 16),
+        [b'\\', b'0'..=b'7', ..] => match u32::from_str_radix(&text[1..], 8) {
+            Ok(code) if code > 0o377 => Err(fail(format!(
+                "Invalid escape sequence {text} in input delimiter specification; character values \
+                 must not exceed 377."
+            ))),
+            _ => number(&text[1..], 8),
+        },
+        [b'\\', letter] => match letter {
+            b'a' => Ok(7),
+            b'b' => Ok(8),
+            b'f' => Ok(12),
+            b'n' => Ok(b'\n'),
+            b'r' => Ok(b'\r'),
+            b't' => Ok(b'\t'),
+            b'v' => Ok(11),
+            b'\\' => Ok(b'\\'),
+            _ => Err(wrong()),
+        },
+        [b'\\', ..] => Err(wrong()),
         _ => Err(fail(format!(
-            "Invalid input delimiter specification {text}: the delimiter must be one character"
+            "Invalid input delimiter specification {text}: the delimiter must be either a single \
+             character or an escape sequence starting with \\."
         ))),
+    }
+}
+
+/// What `--show-limits` says.
+fn show_limits(size: usize) {
+    let used: usize = environment().iter().map(|entry| entry.len() + 1).sum();
+    eprintln!("Your environment variables take up {used} bytes");
+    eprintln!("POSIX upper limit on argument length (this system): {LARGEST_SIZE}");
+    eprintln!(
+        "POSIX smallest allowable upper limit on argument length (all systems): {SMALLEST_ARG_MAX}"
+    );
+    eprintln!(
+        "Maximum length of command we could actually use: {}",
+        LARGEST_SIZE.saturating_sub(used)
+    );
+    eprintln!("Size of command buffer we are actually using: {size}");
+    eprintln!(
+        "Maximum parallelism (--max-procs must be no greater): {}",
+        i32::MAX
+    );
+}
+
+/// How many arguments a command gets: the options about it exclude each other, and the last one counts.
+#[derive(Default)]
+struct Batch {
+    replaced: Option<Vec<u8>>,
+    lines: Option<usize>,
+    arguments: Option<usize>,
+}
+
+impl Batch {
+    fn replace(&mut self, name: &str, marker: Vec<u8>) {
+        self.ignore(name, "--replace/-I/-i", [false, true, true]);
+        self.replaced = Some(marker);
+    }
+
+    fn by_lines(&mut self, name: &str, option: &str, lines: Option<usize>) {
+        self.ignore(name, option, [true, false, true]);
+        self.lines = lines;
+    }
+
+    fn by_arguments(&mut self, name: &str, arguments: Option<usize>) {
+        if self.replaced.is_some() && arguments == Some(1) {
+            // It is what a replacement takes anyway.
+            return;
+        }
+        self.ignore(name, "--max-args/-n", [true, true, false]);
+        self.arguments = arguments;
+    }
+
+    /// Forgets what was said before by options of these kinds: of replacement, lines, arguments.
+    fn ignore(&mut self, name: &str, option: &str, [replaced, lines, arguments]: [bool; 3]) {
+        let ignored = [
+            (replaced && self.replaced.take().is_some(), "--replace"),
+            (lines && self.lines.take().is_some(), "--max-lines"),
+            (arguments && self.arguments.take().is_some(), "--max-args"),
+        ];
+        for (is_ignored, other) in ignored {
+            if is_ignored {
+                warn(
+                    name,
+                    format_args!(
+                        "warning: options {other} and {option} are mutually exclusive, ignoring \
+                         previous {other} value"
+                    ),
+                );
+            }
+        }
     }
 }
 
@@ -347,9 +473,25 @@ impl Xargs {
         } else {
             Vec::new()
         };
-        match start(command, std::path::PathBuf::new(), actions) {
-            Ok(_) => {
+        let free = self.slots.iter().position(Option::is_none);
+        let slot = free.unwrap_or(self.slots.len());
+        let mut program = Program {
+            actions,
+            ..program(command)
+        };
+        if let Some(name) = &self.slot_variable {
+            let set = assignment(name, &OsString::from(""));
+            let has_name = |entry: &OsString| bytes(entry).starts_with(bytes(&set));
+            program.env.retain(|entry| !has_name(entry));
+            program.env.push(assignment(name, &slot.to_string().into()));
+        }
+        match process::spawn(&program) {
+            Ok(pid) => {
                 self.running += 1;
+                if slot == self.slots.len() {
+                    self.slots.push(None);
+                }
+                self.slots[slot] = Some(pid);
                 if self.max_procs == 1 {
                     self.reap()?;
                 }
@@ -392,8 +534,13 @@ impl Xargs {
     /// Waits for one command.
     fn reap(&mut self) -> Result<(), Failure> {
         match process::wait(-1, 0) {
-            Ok(Some((_, status))) => {
+            Ok(Some((pid, status))) => {
                 self.running -= 1;
+                for slot in &mut self.slots {
+                    if *slot == Some(pid) {
+                        *slot = None;
+                    }
+                }
                 self.account(status);
                 Ok(())
             }
