@@ -45,8 +45,12 @@ impl Machine<'_> {
     }
 
     /// As [`Machine::call_with`], but calls within take no stack of the process.
+    #[cold]
     #[inline(never)]
     pub fn call_flat(&mut self, number: usize, arguments: Vec<Cell>) -> Result<Value> {
+        if self.is_out_of_levels() {
+            return Err(too_deep());
+        }
         let (height, base) = (self.stack.len(), self.base);
         let mut hand = Hand {
             arguments,
@@ -76,7 +80,7 @@ impl Machine<'_> {
             let step = &code.steps[at];
             at += 1;
             let returned = match step {
-                Step::Run(statement) => match self.statement(statement)? {
+                Step::Run(statement) => match self.block(std::slice::from_ref(statement))? {
                     Flow::Return(value) => value,
                     _ => continue,
                 },

@@ -2,7 +2,6 @@
 
 use super::array::Shared;
 use super::ast::{Builtin, Expr, Program, Slot};
-use super::deep::too_deep;
 use super::in_place::InPlace;
 use super::input::MainInput;
 use super::lowering::Code;
@@ -215,9 +214,6 @@ impl<'p> Machine<'p> {
         let levels = self.levels;
         self.levels += self.function_levels[number];
         if self.levels > STACK_LEVELS {
-            if self.levels > 2 * STACK_LEVELS {
-                return Err(too_deep());
-            }
             let result = self.call_flat(number, cells);
             self.levels = levels;
             return result;
@@ -230,6 +226,11 @@ impl<'p> Machine<'p> {
         self.stack.truncate(self.base);
         self.base = base;
         result
+    }
+
+    /// Whether calls of functions that compare for a sort are nested too deep, too.
+    pub fn is_out_of_levels(&self) -> bool {
+        self.levels > 2 * STACK_LEVELS
     }
 
     /// Calls the function that a variable names, the program's or awk's.

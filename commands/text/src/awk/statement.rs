@@ -98,7 +98,7 @@ impl Machine<'_> {
         Ok(())
     }
 
-    fn block(&mut self, body: &[Statement]) -> Result<Flow> {
+    pub fn block(&mut self, body: &[Statement]) -> Result<Flow> {
         for statement in body {
             match self.statement(statement)? {
                 Flow::Normal => {}
@@ -108,7 +108,7 @@ impl Machine<'_> {
         Ok(Flow::Normal)
     }
 
-    pub fn statement(&mut self, statement: &Statement) -> Result<Flow> {
+    fn statement(&mut self, statement: &Statement) -> Result<Flow> {
         match statement {
             Statement::Expression(expr) => self.effect(expr)?,
             Statement::Print(arguments, redirect) => self.print(arguments, redirect.as_ref())?,

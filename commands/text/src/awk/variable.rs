@@ -135,6 +135,9 @@ impl Machine<'_> {
                     Some(shared) => Value::Array(shared),
                     None => self.stack[at].value.clone(),
                 };
+                if !matches!(value, Value::Untyped) {
+                    return Ok(Cell::of(value));
+                }
                 // What the caller's caller named, if this has come from there: calls may nest deep.
                 let origin = self.stack[at].origin.as_deref();
                 (value, origin.cloned().unwrap_or(Origin::Stack(at)))
