@@ -34,11 +34,7 @@ impl Scan {
         let mut before = ' ';
         while let Some(c) = chars.next() {
             match (self.quote, c) {
-                (None | Some('"'), '\\') => {
-                    if chars.next().is_none() {
-                        return true;
-                    }
-                }
+                (None | Some('"'), '\\') if chars.next().is_none() => return true,
                 (Some(open), c) if c == open => self.quote = None,
                 (None, '\'' | '"') => self.quote = Some(c),
                 (None, '#') if before.is_whitespace() => return false,
