@@ -103,14 +103,18 @@ describe("installed by npm", () => {
     const program = `
       import { NodeRuntime, VmError } from "secure-exec";
       const error = await NodeRuntime.create().catch((error) => error);
-      console.log(JSON.stringify([typeof VmError, error.code, error.message]));
+      const limits = { resources: { maxProcesses: 4 } };
+      const another = await NodeRuntime.create({ limits }).catch((error) => error);
+      console.log(JSON.stringify([typeof VmError, error.code, error.message, another.code]));
     `;
     await rename(platform, `${platform}.away`);
     try {
       const args = ["--input-type=module", "-e", program];
-      const [type, code, message] = JSON.parse(await project.run(process.execPath, args));
+      const told = JSON.parse(await project.run(process.execPath, args));
+      const [type, code, message, another] = told;
       assert.equal(type, "function");
       assert.equal(code, "ERR_PLATFORM_PACKAGE_MISSING");
+      assert.equal(another, code);
       assert.match(message, /@secure-exec\/linux-x64-gnu.*not installed/);
       assert.match(message, /npm install --include=optional/);
       assert.match(message, /lockfile.*another platform/);

@@ -4,6 +4,7 @@
 
 const { existsSync, readFileSync } = require("node:fs");
 const { dirname, join } = require("node:path");
+const { markOurs } = require("./errors.cjs");
 const supported = require("./platform.cjs");
 
 const root = join(__dirname, "..");
@@ -87,8 +88,11 @@ function notBuilt(folder) {
   return withCode("ERR_NOT_BUILT", `secure-exec has no binary in ${folder}: ${how}`);
 }
 
+/** An error of the API's, wherever it is met: also where options are read, the table of whose limits is the binary's. */
 function withCode(code, message, cause) {
-  return Object.assign(new Error(message, { cause }), { code });
+  const error = Object.assign(new Error(message, { cause }), { code });
+  markOurs(error);
+  return error;
 }
 
 module.exports = { addonName, binaryFolder, unsupported, withCode };
