@@ -4,7 +4,7 @@
 
 const { existsSync, readFileSync } = require("node:fs");
 const { dirname, join } = require("node:path");
-const { markOurs } = require("./errors.cjs");
+const { withCode: coded } = require("./errors.cjs");
 const supported = require("./platform.cjs");
 
 const root = join(__dirname, "..");
@@ -90,9 +90,7 @@ function notBuilt(folder) {
 
 /** An error of the API's, wherever it is met: also where options are read, the table of whose limits is the binary's. */
 function withCode(code, message, cause) {
-  const error = Object.assign(new Error(message, { cause }), { code });
-  markOurs(error);
-  return error;
+  return coded(new Error(message, { cause }), code);
 }
 
 module.exports = { addonName, binaryFolder, unsupported, withCode };

@@ -197,6 +197,7 @@ function limitsContradict({ part, text }) {
   );
 }
 
+/** An error of the API's. */
 function withCode(error, code) {
   ours.add(error);
   return Object.assign(error, { code });
@@ -235,5 +236,6 @@ module.exports = {
   outOfRange,
   unreadable,
   unsupported,
+  withCode,
   writeAfterEnd,
 };

@@ -8,8 +8,8 @@ const {
   invalidType,
   invalidValue,
   limitsContradict,
-  markOurs,
   unsupported,
+  withCode: coded,
 } = require("./errors.cjs");
 const { v8Runtime } = require("./driver/dedicated-process.cjs");
 const { native: snapshot } = require("./file-snapshot.cjs");
@@ -380,9 +380,7 @@ function signalNumber(value) {
 
 /** Node's own. */
 function unknownSignal(shown) {
-  const error = new TypeError(`Unknown signal: ${shown}`);
-  markOurs(error);
-  return Object.assign(error, { code: "ERR_UNKNOWN_SIGNAL" });
+  return coded(new TypeError(`Unknown signal: ${shown}`), "ERR_UNKNOWN_SIGNAL");
 }
 
 /** Names by number; of two names of one signal the usual one comes first. */
