@@ -227,10 +227,8 @@ impl Change<'_> {
         if !changes && how == "changes" {
             return;
         }
-        let user =
-            |uid: u32| users::user_by_uid(uid).map_or_else(|| uid.to_string(), |user| user.name);
-        let group =
-            |gid: u32| users::group_by_gid(gid).map_or_else(|| gid.to_string(), |group| group.name);
+        let user = users::user_name;
+        let group = users::group_name;
         let new_uid = if self.owner.uid == UNCHANGED {
             old.uid
         } else {

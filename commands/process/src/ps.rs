@@ -78,7 +78,7 @@ const COLUMNS: &[Column] = &[
     pid(&["tpgid"], "TPGID", |p| p.foreground.to_string()),
     right(&["uid", "euid"], "UID", 5, |p| p.uid.to_string()),
     left(&["user", "euser", "uname", "ruser"], "USER", 8, |p| {
-        user_name(p.uid)
+        users::user_name(p.uid)
     }),
     left(&["group", "egroup", "rgroup"], "GROUP", 8, |p| {
         group_name(p.uid)
@@ -527,13 +527,9 @@ fn line(request: &Request, cells: &[String], widths: &[usize], limit: usize) -> 
     out.chars().take(limit).collect()
 }
 
-fn user_name(uid: u32) -> String {
-    users::user_by_uid(uid).map_or_else(|| uid.to_string(), |user| user.name)
-}
-
 fn group_name(uid: u32) -> String {
     let gid = users::user_by_uid(uid).map_or(uid, |user| user.gid);
-    users::group_by_gid(gid).map_or_else(|| gid.to_string(), |group| group.name)
+    users::group_name(gid)
 }
 
 fn start_seconds(process: &Process) -> i64 {

@@ -42,6 +42,14 @@ pub fn winsize(fd: Fd) -> io::Result<Winsize> {
     })
 }
 
+/// Rows and columns of a terminal; those of a common one, 24 and 80, where it does not say.
+#[must_use]
+pub fn screen_size(fd: Fd) -> (usize, usize) {
+    let size = winsize(fd).unwrap_or_default();
+    let or = |told: u16, common| if told == 0 { common } else { usize::from(told) };
+    (or(size.rows, 24), or(size.columns, 80))
+}
+
 /// # Errors
 /// `ENOTTY`: not a terminal.
 pub fn set_winsize(fd: Fd, size: Winsize) -> io::Result<()> {

@@ -107,6 +107,18 @@ pub fn group_by_gid(gid: u32) -> Option<Group> {
     groups().into_iter().find(|group| group.gid == gid)
 }
 
+/// The name of a user, or the number of one without.
+#[must_use]
+pub fn user_name(uid: u32) -> String {
+    user_by_uid(uid).map_or_else(|| uid.to_string(), |user| user.name)
+}
+
+/// The name of a group, or the number of one without.
+#[must_use]
+pub fn group_name(gid: u32) -> String {
+    group_by_gid(gid).map_or_else(|| gid.to_string(), |group| group.name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::{parse_group, parse_user};

@@ -117,10 +117,8 @@ fn directive(raw: &[u8], found: &Found<'_>, out: &mut Vec<u8>) -> usize {
 fn field(name: u8, found: &Found<'_>) -> Option<Vec<u8>> {
     let file = &found.stat;
     let path = bytes(found.path);
-    let user =
-        || users::user_by_uid(file.uid).map_or_else(|| file.uid.to_string(), |user| user.name);
-    let group =
-        || users::group_by_gid(file.gid).map_or_else(|| file.gid.to_string(), |group| group.name);
+    let user = || users::user_name(file.uid);
+    let group = || users::group_name(file.gid);
     let target = || {
         std::fs::read_link(found.path)
             .map(|target| bytes(&target).to_vec())
@@ -207,9 +205,8 @@ fn time_field(time: Time, directive: u8) -> String {
 /// What `-ls` shows before the name.
 pub fn listing(found: &Found<'_>) -> String {
     let file = &found.stat;
-    let user = users::user_by_uid(file.uid).map_or_else(|| file.uid.to_string(), |user| user.name);
-    let group =
-        users::group_by_gid(file.gid).map_or_else(|| file.gid.to_string(), |group| group.name);
+    let user = users::user_name(file.uid);
+    let group = users::group_name(file.gid);
     let age = crate::clock::now() - file.mtime.seconds;
     let format = if (0..RECENT_SECONDS).contains(&age) {
         "%b %e %H:%M"

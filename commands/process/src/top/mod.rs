@@ -190,17 +190,8 @@ impl Top {
     /// Gives the signal that ended it, if one did.
     fn screens(&mut self, iterations: usize) -> io::Result<Option<i32>> {
         for _ in 0..iterations {
-            let size = tty::winsize(1).unwrap_or_default();
-            let rows = if size.rows == 0 {
-                24
-            } else {
-                usize::from(size.rows)
-            };
-            self.width = if size.columns == 0 {
-                80
-            } else {
-                usize::from(size.columns)
-            };
+            let rows;
+            (rows, self.width) = tty::screen_size(1);
             let list = self.list(rows);
             let mut text = String::from("\x1b[H\x1b[2J");
             for (at, line) in list.lines().take(rows).enumerate() {
@@ -347,7 +338,7 @@ impl Top {
     }
 
     fn user(&mut self, uid: u32) -> String {
-        let name = || users::user_by_uid(uid).map_or_else(|| uid.to_string(), |user| user.name);
-        self.names.entry(uid).or_insert_with(name).clone()
+        let name = self.names.entry(uid);
+        name.or_insert_with(|| users::user_name(uid)).clone()
     }
 }

@@ -131,10 +131,7 @@ fn char_width(c: char) -> usize {
 
 /// Columns of the terminal.
 pub(super) fn columns() -> usize {
-    match sys::tty::winsize(0) {
-        Ok(size) if size.columns > 0 => usize::from(size.columns),
-        _ => 80,
-    }
+    sys::tty::screen_size(0).1
 }
 
 impl Editor<'_> {

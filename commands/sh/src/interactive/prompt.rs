@@ -145,7 +145,7 @@ fn as_text(text: &str) -> String {
 
 fn user() -> String {
     let uid = sys::process::ids().map_or(0, |ids| ids.euid);
-    sys::users::user_by_uid(uid).map_or_else(|| uid.to_string(), |user| user.name)
+    sys::users::user_name(uid)
 }
 
 fn host() -> String {

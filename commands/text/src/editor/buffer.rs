@@ -252,7 +252,7 @@ impl Buffer {
     }
 
     /// Undoes a step; gives where the cursor goes.
-    pub fn undo(&mut self) -> Option<Place> {
+    fn undo(&mut self) -> Option<Place> {
         self.commit();
         let mut step = self.done.pop()?;
         let mut place = Place::default();
@@ -269,7 +269,7 @@ impl Buffer {
     }
 
     /// Does what was undone again.
-    pub fn redo(&mut self) -> Option<Place> {
+    fn redo(&mut self) -> Option<Place> {
         self.commit();
         let mut step = self.undone.pop()?;
         let mut place = Place::default();
@@ -280,6 +280,11 @@ impl Buffer {
         self.state = step.after;
         self.done.push(step);
         Some(place)
+    }
+
+    /// Undoes a step, or does it again.
+    pub fn back(&mut self, undo: bool) -> Option<Place> {
+        if undo { self.undo() } else { self.redo() }
     }
 
     fn swap(&mut self, change: &mut Change) {

@@ -140,10 +140,15 @@ pub fn is_blank(c: char) -> bool {
     c == ' ' || c == '\t'
 }
 
+/// The blanks that a line begins with.
+pub fn indent(line: &[char]) -> &[char] {
+    let end = line.iter().position(|&c| !is_blank(c));
+    &line[..end.unwrap_or(line.len())]
+}
+
 /// The place of the first character that is no blank, or the last place.
 pub fn first_nonblank(line: &[char]) -> usize {
-    let found = line.iter().position(|&c| !is_blank(c));
-    found.unwrap_or(line.len().saturating_sub(1))
+    indent(line).len().min(line.len().saturating_sub(1))
 }
 
 #[cfg(test)]

@@ -144,17 +144,7 @@ impl Terminal {
 
     /// Rows and columns; those of a common terminal if it does not say.
     pub fn size(&self) -> (usize, usize) {
-        let size = tty::winsize(self.keyboard).unwrap_or_default();
-        let rows = if size.rows == 0 {
-            24
-        } else {
-            usize::from(size.rows)
-        };
-        let columns = if size.columns == 0 {
-            80
-        } else {
-            usize::from(size.columns)
-        };
+        let (rows, columns) = tty::screen_size(self.keyboard);
         (rows.clamp(2, 1000), columns.clamp(2, 2000))
     }
 

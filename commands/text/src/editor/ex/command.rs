@@ -254,12 +254,7 @@ impl Editor {
 
     /// Undoes a step, or does it again.
     pub fn back(&mut self, undo: bool) -> Outcome {
-        let place = if undo {
-            self.buffer.undo()
-        } else {
-            self.buffer.redo()
-        };
-        match place {
+        match self.buffer.back(undo) {
             Some(place) => {
                 self.cursor.row = place.row.min(self.buffer.len() - 1);
                 let length = self.buffer.line(self.cursor.row).len();

@@ -1,6 +1,6 @@
 //! Commands that change or show lines.
 
-use crate::editor::line::{Line, is_blank, shown};
+use crate::editor::line::{Line, indent, is_blank, shown};
 
 use super::address::{Range, Words};
 use super::{Editor, Outcome, Register};
@@ -94,10 +94,7 @@ impl Editor {
                 joined.extend(line);
                 continue;
             }
-            let begin = line
-                .iter()
-                .position(|&c| !is_blank(c))
-                .unwrap_or(line.len());
+            let begin = indent(line).len();
             let rest = &line[begin..];
             column = joined.len();
             if !rest.is_empty()
@@ -125,10 +122,7 @@ impl Editor {
         let by = width.saturating_mul(times).min(10_000);
         let mut lines = Vec::new();
         for line in &self.buffer.lines()[from..=to.min(self.buffer.len() - 1)] {
-            let begin = line
-                .iter()
-                .position(|&c| !is_blank(c))
-                .unwrap_or(line.len());
+            let begin = indent(line).len();
             let indent = crate::editor::screen::column_of(line, begin, self.options.tabstop);
             let indent = if right {
                 indent + by

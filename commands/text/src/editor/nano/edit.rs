@@ -1,7 +1,7 @@
 //! Moving the cursor and changing the text.
 
 use crate::editor::buffer::Place;
-use crate::editor::line::{Line, is_blank};
+use crate::editor::line::{Line, indent};
 use crate::editor::screen::{character_at, column_of};
 use crate::editor::terminal::Key;
 
@@ -33,6 +33,20 @@ impl Nano {
         self.cursor = Place { row, column };
     }
 
+    /// Goes to the character before, over the ends of lines; whether there is one.
+    fn left(&mut self) -> bool {
+        let Place { row, column } = self.cursor;
+        if column > 0 {
+            self.cursor.column -= 1;
+        } else if row > 0 {
+            self.cursor = Place {
+                row: row - 1,
+                column: self.buffer.line(row - 1).len(),
+            };
+        }
+        row > 0 || column > 0
+    }
+
     /// Whether a key moves the cursor; it is moved then.
     pub(super) fn moves(&mut self, key: Key) -> bool {
         let Place { row, column } = self.cursor;
@@ -40,14 +54,7 @@ impl Nano {
         let page = self.text_rows().saturating_sub(2).max(1);
         match key {
             Key::Left | Key::Ctrl('b') => {
-                if column > 0 {
-                    self.cursor.column -= 1;
-                } else if row > 0 {
-                    self.cursor = Place {
-                        row: row - 1,
-                        column: self.buffer.line(row - 1).len(),
-                    };
-                }
+                self.left();
             }
             Key::Right | Key::Ctrl('f') => {
                 if column < length {
@@ -141,27 +148,16 @@ impl Nano {
             }
             Key::Tab | Key::Ctrl('i') => self.put('\t'),
             Key::Enter | Key::Ctrl('m') => {
-                let indent: Line = if self.autoindent {
-                    self.line()[..column]
-                        .iter()
-                        .copied()
-                        .take_while(|&c| is_blank(c))
-                        .collect()
+                let begun = if self.autoindent {
+                    indent(&self.line()[..column]).to_vec()
                 } else {
                     Line::new()
                 };
-                self.cursor = self.buffer.insert(self.cursor, &[Line::new(), indent]);
+                self.cursor = self.buffer.insert(self.cursor, &[Line::new(), begun]);
             }
             Key::Backspace | Key::Ctrl('h') => {
                 let end = self.cursor;
-                if column > 0 {
-                    self.cursor.column -= 1;
-                } else if row > 0 {
-                    self.cursor = Place {
-                        row: row - 1,
-                        column: self.buffer.line(row - 1).len(),
-                    };
-                } else {
+                if !self.left() {
                     return;
                 }
                 self.buffer.delete(self.cursor, end);
@@ -296,12 +292,7 @@ impl Nano {
     }
 
     pub(super) fn back(&mut self, undo: bool) {
-        let place = if undo {
-            self.buffer.undo()
-        } else {
-            self.buffer.redo()
-        };
-        match place {
+        match self.buffer.back(undo) {
             Some(place) => {
                 self.go_to(place.row + 1, place.column + 1);
                 self.message = if undo {

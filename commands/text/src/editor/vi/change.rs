@@ -2,7 +2,7 @@
 
 use crate::editor::buffer::Place;
 use crate::editor::ex::Register;
-use crate::editor::line::{Line, first_nonblank, is_blank};
+use crate::editor::line::{Line, first_nonblank, indent, is_blank};
 
 use super::motion::{Extent, Motion};
 use super::{Done, Stop, Vi};
@@ -167,7 +167,7 @@ impl Vi<'_> {
         if span.is_linewise {
             let first = self.editor.buffer.line(span.from.row);
             let kept = if self.editor.options.indents() {
-                first.iter().copied().take_while(|&c| is_blank(c)).collect()
+                indent(first).to_vec()
             } else {
                 Line::new()
             };

@@ -1,7 +1,7 @@
 //! Text that is typed.
 
 use crate::editor::buffer::Place;
-use crate::editor::line::{Line, is_blank};
+use crate::editor::line::{Line, indent, is_blank};
 use crate::editor::terminal::Key;
 
 use super::motion::class;
@@ -178,26 +178,18 @@ impl Vi<'_> {
         let Place { row, column } = self.editor.cursor;
         let mut before = self.line().to_vec();
         let mut rest = before.split_off(column.min(before.len()));
-        let mut indent = Line::new();
+        let mut begun = Line::new();
         if self.editor.options.indents() {
-            indent = before
-                .iter()
-                .copied()
-                .take_while(|&c| is_blank(c))
-                .collect();
-            if indent.len() == before.len() {
+            begun = indent(&before).to_vec();
+            if begun.len() == before.len() {
                 before.clear();
             }
-            let begin = rest
-                .iter()
-                .position(|&c| !is_blank(c))
-                .unwrap_or(rest.len());
-            rest.drain(..begin);
+            rest.drain(..indent(&rest).len());
         }
-        let column = indent.len();
-        indent.extend(rest);
+        let column = begun.len();
+        begun.extend(rest);
         self.editor.shift_marks(row + 1, 0, 1);
-        self.editor.buffer.replace(row, 1, vec![before, indent]);
+        self.editor.buffer.replace(row, 1, vec![before, begun]);
         self.editor.cursor = Place {
             row: row + 1,
             column,
@@ -248,19 +240,15 @@ impl Vi<'_> {
     pub(super) fn open_line(&mut self, times: usize, above: bool) -> Done {
         let row = self.editor.cursor.row;
         let at = if above { row } else { row + 1 };
-        let indent: Line = if self.editor.options.indents() {
-            self.line()
-                .iter()
-                .copied()
-                .take_while(|&c| is_blank(c))
-                .collect()
+        let begun = if self.editor.options.indents() {
+            indent(self.line()).to_vec()
         } else {
             Line::new()
         };
         let begin = self.editor.cursor;
         self.editor.buffer.begin(begin);
-        let column = indent.len();
-        self.editor.replace(at, 0, vec![indent]);
+        let column = begun.len();
+        self.editor.replace(at, 0, vec![begun]);
         self.editor.cursor = Place { row: at, column };
         let result = self.insert(1, false);
         if times > 1 && result != Err(Stop::Bell) {

@@ -23,6 +23,16 @@ pub(super) struct Motion {
     pub from: Option<Place>,
 }
 
+impl Motion {
+    /// The same from a place that is not the cursor.
+    pub fn beginning(self, from: Place) -> Motion {
+        Motion {
+            from: Some(from),
+            ..self
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Class {
     Blank,

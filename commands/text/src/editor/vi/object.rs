@@ -1,9 +1,9 @@
 //! Text objects, and brackets that belong together.
 
 use crate::editor::buffer::Place;
-use crate::editor::line::is_blank;
+use crate::editor::line::{indent, is_blank};
 
-use super::motion::{Class, Extent, Motion, class};
+use super::motion::{Class, Motion, class, exclusive, inclusive, lines};
 use super::{Done, Stop, Vi};
 
 impl Vi<'_> {
@@ -90,11 +90,7 @@ impl Vi<'_> {
         let line = self.line();
         let of = |at: usize| class(line[at], big);
         let Some(last) = line.len().checked_sub(1) else {
-            return Motion {
-                to: cursor,
-                extent: Extent::Exclusive,
-                from: Some(cursor),
-            };
+            return exclusive(cursor).beginning(cursor);
         };
         let column = cursor.column.min(last);
         let run_end = |from: usize| {
@@ -123,21 +119,10 @@ impl Vi<'_> {
         }
         // No blanks behind: those before go with it.
         if around && !began_blank && of(to) != Class::Blank {
-            while from > 0 && is_blank(line[from - 1]) {
-                from -= 1;
-            }
+            from = before_blanks(line, from);
         }
-        Motion {
-            to: Place {
-                column: to,
-                ..cursor
-            },
-            extent: Extent::Inclusive,
-            from: Some(Place {
-                column: from,
-                ..cursor
-            }),
-        }
+        let at = |column| Place { column, ..cursor };
+        inclusive(at(to)).beginning(at(from))
     }
 
     fn quoted(&self, quote: char, around: bool) -> Done<Motion> {
@@ -155,42 +140,18 @@ impl Vi<'_> {
             .chunks_exact(2)
             .find(|pair| pair[1] >= cursor.column)
             .ok_or(Stop::Bell)?;
-        let (mut from, mut to) = (pair[0], pair[1]);
-        if around {
-            let end = (to + 1..line.len())
-                .take_while(|&at| is_blank(line[at]))
-                .last();
-            match end {
-                Some(end) => to = end,
-                None => {
-                    while from > 0 && is_blank(line[from - 1]) {
-                        from -= 1;
-                    }
-                }
-            }
-            return Ok(Motion {
-                to: Place {
-                    column: to,
-                    ..cursor
-                },
-                extent: Extent::Inclusive,
-                from: Some(Place {
-                    column: from,
-                    ..cursor
-                }),
-            });
+        let (from, to) = (pair[0], pair[1]);
+        let at = |column| Place { column, ..cursor };
+        if !around {
+            return Ok(exclusive(at(to)).beginning(at(from + 1)));
         }
-        Ok(Motion {
-            to: Place {
-                column: to,
-                ..cursor
-            },
-            extent: Extent::Exclusive,
-            from: Some(Place {
-                column: from + 1,
-                ..cursor
-            }),
-        })
+        let blanks = indent(&line[to + 1..]).len();
+        let from = if blanks == 0 {
+            before_blanks(line, from)
+        } else {
+            from
+        };
+        Ok(inclusive(at(to + blanks)).beginning(at(from)))
     }
 
     fn bracketed(&self, open: char, close: char, around: bool) -> Done<Motion> {
@@ -201,11 +162,7 @@ impl Vi<'_> {
         };
         let end = self.bracket(begin, open, close, true).ok_or(Stop::Bell)?;
         if around {
-            return Ok(Motion {
-                to: end,
-                extent: Extent::Inclusive,
-                from: Some(begin),
-            });
+            return Ok(inclusive(end).beginning(begin));
         }
         let from = Place {
             column: begin.column + 1,
@@ -217,23 +174,13 @@ impl Vi<'_> {
             .iter()
             .all(|&c| is_blank(c));
         if first_is_empty && blank_before && end.row > begin.row + 1 {
-            return Ok(Motion {
-                to: Place {
-                    row: end.row - 1,
-                    column: 0,
-                },
-                extent: Extent::Lines,
-                from: Some(Place {
-                    row: begin.row + 1,
-                    column: 0,
-                }),
-            });
+            let first = Place {
+                row: begin.row + 1,
+                column: 0,
+            };
+            return Ok(lines(end.row - 1, 0).beginning(first));
         }
-        Ok(Motion {
-            to: end,
-            extent: Extent::Exclusive,
-            from: Some(from),
-        })
+        Ok(exclusive(end).beginning(from))
     }
 
     fn paragraph(&self, around: bool) -> Motion {
@@ -262,13 +209,15 @@ impl Vi<'_> {
                 }
             }
         }
-        Motion {
-            to: Place { row: to, column: 0 },
-            extent: Extent::Lines,
-            from: Some(Place {
-                row: from,
-                column: 0,
-            }),
-        }
+        lines(to, 0).beginning(Place {
+            row: from,
+            column: 0,
+        })
     }
+}
+
+/// Where the blanks begin that end before a place.
+fn before_blanks(line: &[char], place: usize) -> usize {
+    let last = line[..place].iter().rposition(|&c| !is_blank(c));
+    last.map_or(0, |at| at + 1)
 }
