@@ -155,8 +155,8 @@ const breaches: [string, object, string, { bound: number; least: number }, strin
   [
     "arguments",
     {},
-    "const { error } = spawnSync('echo', ['x'.repeat(2 << 20)]); if (error) throw error;",
-    { bound: mebibyte, least: 2 * mebibyte },
+    "const { error } = spawnSync('echo', ['x'.repeat(3 << 20)]); if (error) throw error;",
+    { bound: 2 * mebibyte, least: 3 * mebibyte },
     "limits.resources.maxProcessArgvBytes",
   ],
   [

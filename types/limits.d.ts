@@ -65,7 +65,7 @@ export interface ResourceLimits {
   maxMountBytes?: number | undefined;
   /**
    * Bytes of the arguments of one process.
-   * @default 1 MiB
+   * @default 2 MiB
    */
   maxProcessArgvBytes?: number | undefined;
   /**

@@ -1,19 +1,21 @@
 //! `getconf`: limits and paths of the system, by the
 //! [standard](https://pubs.opengroup.org/onlinepubs/9799919799/utilities/getconf.html).
 
+use std::io;
+
 use secure_exec_cli::{Args, Failure, Outcome, fail, quote};
 use secure_exec_sys::path::statfs;
 use secure_exec_sys::process::{RLIM_INFINITY, getrlimit};
 
 use crate::procfs::{TICKS, memory_kib};
 
-/// `RLIMIT_NPROC` and `RLIMIT_NOFILE` of Linux.
+/// `RLIMIT_STACK`, `RLIMIT_NPROC` and `RLIMIT_NOFILE` of Linux.
+const RLIMIT_STACK: i32 = 3;
 const RLIMIT_NPROC: i32 = 6;
 const RLIMIT_NOFILE: i32 = 7;
 
 /// What does not depend on the process or a path.
 const FIXED: &[(&str, &str)] = &[
-    ("ARG_MAX", "2097152"),
     ("CHAR_BIT", "8"),
     ("HOST_NAME_MAX", "64"),
     ("INT_MAX", "2147483647"),
@@ -44,6 +46,11 @@ const FIXED: &[(&str, &str)] = &[
     ("_POSIX_SAVED_IDS", "1"),
 ];
 
+/// Bytes that arguments of a process may have: `ARG_MAX`, a quarter of the stack (execve(2)).
+pub fn argument_bytes() -> io::Result<u64> {
+    Ok(getrlimit(RLIMIT_STACK)?.soft / 4)
+}
+
 pub fn main(args: &Args) -> Outcome {
     let mut words: Vec<String> = args
         .list
@@ -54,6 +61,7 @@ pub fn main(args: &Args) -> Outcome {
         words.drain(..words.len().min(2));
     }
     if words.first().is_some_and(|first| first == "-a") {
+        println!("{:<35}{}", "ARG_MAX", argument_bytes()?);
         for (name, value) in FIXED {
             println!("{name:<35}{value}");
         }
@@ -88,6 +96,7 @@ fn value(name: &str, path: Option<&String>) -> Result<String, Failure> {
                 .map_err(|error| fail(secure_exec_cli::report("cannot ask about", path, &error)))?;
             Ok(found.name_max.to_string())
         }
+        "ARG_MAX" => Ok(argument_bytes()?.to_string()),
         "OPEN_MAX" => limit(RLIMIT_NOFILE),
         "CHILD_MAX" => limit(RLIMIT_NPROC),
         "CLK_TCK" => Ok(TICKS.to_string()),

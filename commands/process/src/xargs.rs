@@ -15,6 +15,7 @@ use secure_exec_sys::fd::O_RDONLY;
 use secure_exec_sys::process::{self, Action, Program, WaitStatus};
 use secure_exec_sys::tty::isatty;
 
+use crate::getconf::argument_bytes;
 use crate::run::{assignment, environment, failure_status, program};
 
 const SYNTAX: Syntax = Syntax {
@@ -47,11 +48,8 @@ const SYNTAX: Syntax = Syntax {
 /// The longest command line unless `-s` says otherwise, as elsewhere.
 const COMMAND_SIZE: usize = 131_072;
 
-/// What arguments and environment may take together in the machine, unless its limits are other ones.
-const ARG_MAX: usize = 1 << 20;
-
-/// The most that `-s` may ask for: the environment has 2048 bytes of room beside it.
-const LARGEST_SIZE: usize = ARG_MAX - 2048;
+/// Bytes that are left to a program that changes its environment, as POSIX asks.
+const ROOM: usize = 2048;
 
 /// The least that any system takes.
 const SMALLEST_ARG_MAX: usize = 4096;
@@ -145,16 +143,17 @@ fn settings(args: &Args, parsed: &Parsed) -> Result<Xargs, Failure> {
             "option --process-slot-var may not be set to a value which includes `='",
         ));
     }
+    let largest = largest_size()?;
     let max_size = match number("max-chars", "s")? {
-        Some(size) if size > LARGEST_SIZE => {
-            let text = format!("value {size} for -s option should be <= {LARGEST_SIZE}");
+        Some(size) if size > largest => {
+            let text = format!("value {size} for -s option should be <= {largest}");
             warn(&args.name, format_args!("{text}"));
-            LARGEST_SIZE
+            largest
         }
-        size => size.unwrap_or(COMMAND_SIZE),
+        size => size.unwrap_or(COMMAND_SIZE.min(largest)),
     };
     if parsed.has("show-limits") {
-        show_limits(max_size);
+        show_limits(max_size, largest);
     }
     let mut command = parsed.operands.clone();
     if command.is_empty() {
@@ -279,17 +278,28 @@ fn delimiter(text: &str) -> Result<u8, Failure> {
     }
 }
 
+/// Bytes of the environment, each of its strings with its NUL.
+fn environment_size() -> usize {
+    environment().iter().map(|entry| entry.len() + 1).sum()
+}
+
+/// The most that `-s` may ask for: what the system takes beside the environment.
+fn largest_size() -> io::Result<usize> {
+    let most = usize::try_from(argument_bytes()?).unwrap_or(usize::MAX);
+    Ok(most.saturating_sub(environment_size() + ROOM).max(1))
+}
+
 /// What `--show-limits` says.
-fn show_limits(size: usize) {
-    let used: usize = environment().iter().map(|entry| entry.len() + 1).sum();
+fn show_limits(size: usize, largest: usize) {
+    let used = environment_size();
     eprintln!("Your environment variables take up {used} bytes");
-    eprintln!("POSIX upper limit on argument length (this system): {LARGEST_SIZE}");
+    eprintln!("POSIX upper limit on argument length (this system): {largest}");
     eprintln!(
         "POSIX smallest allowable upper limit on argument length (all systems): {SMALLEST_ARG_MAX}"
     );
     eprintln!(
         "Maximum length of command we could actually use: {}",
-        LARGEST_SIZE.saturating_sub(used)
+        largest.saturating_sub(used)
     );
     eprintln!("Size of command buffer we are actually using: {size}");
     eprintln!(

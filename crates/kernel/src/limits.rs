@@ -55,7 +55,7 @@ impl Default for Limits {
             max_filesystem_bytes: 64 << 20,
             max_inodes: 16384,
             max_file_bytes: 32 << 20,
-            max_argv_bytes: 1 << 20,
+            max_argv_bytes: 2 << 20,
             max_env_bytes: 1 << 20,
             max_inotify_instances: 32,
             max_inotify_watches: 8192,

@@ -300,7 +300,7 @@ limits! {
     }
     "limits.resources.maxProcessArgvBytes" => max_argv_bytes: u64 {
         unit: Bytes,
-        default: Some(MIB),
+        default: Some(2 * MIB),
         least: 1,
         most: None,
         infinite: false,

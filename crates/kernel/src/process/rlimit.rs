@@ -21,7 +21,9 @@ pub(crate) fn initial(limits: &Limits) -> [Rlimit; RLIM_NLIMITS] {
         limits.max_processes as u64,
         limits.max_processes as u64,
     );
-    set(Resource::RLIMIT_STACK, 8 << 20, RLIM_INFINITY);
+    // Where programs learn how long arguments may be (`sysconf(_SC_ARG_MAX)`): a quarter of the stack, execve(2).
+    let stack = (limits.max_argv_bytes as u64).saturating_mul(4);
+    set(Resource::RLIMIT_STACK, stack, RLIM_INFINITY);
     set(Resource::RLIMIT_CORE, 0, 0);
     set(Resource::RLIMIT_MEMLOCK, 8 << 20, 8 << 20);
     set(Resource::RLIMIT_NICE, 0, 0);
