@@ -214,6 +214,25 @@ fn devices_behave() {
 }
 
 #[test]
+fn a_command_has_the_name_of_the_file_that_was_asked_for() {
+    let machine = machine();
+    let guest = machine.guest();
+    write_file(&guest, "a-script-of-some-length", b"#!/usr/bin/true -x\n");
+    guest.chmod(b"a-script-of-some-length", 0o755).unwrap();
+    guest.symlink(b"/usr/bin/true", b"link").unwrap();
+    for (file, name) in [
+        ("./link", "link\n"),
+        ("./a-script-of-some-length", "a-script-of-som\n"),
+        ("/usr/bin/true", "true\n"),
+    ] {
+        let argv = vec![b"whatever".to_vec()];
+        guest.execvpe(file.as_bytes(), argv, Vec::new()).unwrap();
+        assert_eq!(text(&guest, "/proc/self/comm"), name);
+        assert_eq!(guest.readlink(b"/proc/self/exe").unwrap(), b"/usr/bin/true");
+    }
+}
+
+#[test]
 fn proc_shows_the_process_itself_and_nothing_of_the_host() {
     let machine = machine();
     let options = SpawnOptions {
@@ -225,14 +244,16 @@ fn proc_shows_the_process_itself_and_nothing_of_the_host() {
     let pid = guest.pid().to_string();
     assert_eq!(guest.readlink(b"/proc/self").unwrap(), pid.as_bytes());
     assert_eq!(read_file(&guest, "/proc/self/cmdline"), b"true\0--flag\0");
+    assert_eq!(read_file(&guest, "/proc/self/comm"), b"true\n");
     guest.set_title(b"a title that is longer than the arguments");
     assert_eq!(read_file(&guest, "/proc/self/cmdline"), b"a title tha\0");
+    assert_eq!(read_file(&guest, "/proc/self/comm"), b"a title that is\n");
     guest.set_title(b"t");
     assert_eq!(read_file(&guest, "/proc/self/cmdline"), b"t\0");
     assert_eq!(read_file(&guest, "/proc/self/environ"), b"KEY=value\0");
     assert_eq!(guest.readlink(b"/proc/self/exe").unwrap(), b"/usr/bin/true");
     assert_eq!(guest.readlink(b"/proc/self/cwd").unwrap(), b"/home/user");
-    assert!(text(&guest, "/proc/self/stat").starts_with(&format!("{pid} (true) S 1 ")));
+    assert!(text(&guest, "/proc/self/stat").starts_with(&format!("{pid} (t) S 1 ")));
     assert!(text(&guest, "/proc/self/status").contains("Uid:\t1000\t1000\t1000\t1000\n"));
     assert!(text(&guest, "/proc/meminfo").contains("MemTotal:"));
     assert!(text(&guest, "/proc/cpuinfo").contains("processor\t: 0"));

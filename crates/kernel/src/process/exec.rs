@@ -62,6 +62,22 @@ pub(crate) fn is_command_file(head: &[u8]) -> bool {
 pub(crate) struct Program {
     pub image: ExecImage,
     pub argv: Vec<Vec<u8>>,
+    /// Name of the command.
+    pub comm: Vec<u8>,
+}
+
+/// Most bytes of the name of a command (`TASK_COMM_LEN` without its NUL).
+const LONGEST_NAME: usize = 15;
+
+/// A name of a command as far as there is room for it.
+pub(crate) fn cut_name(name: &[u8]) -> Vec<u8> {
+    name[..name.len().min(LONGEST_NAME)].to_vec()
+}
+
+/// The name that a command gets by the file that was asked for, of a script that of the script: its last component
+/// (proc_pid_comm(5)).
+fn command_name(file: &[u8]) -> Vec<u8> {
+    cut_name(file.rsplit(|byte| *byte == b'/').next().unwrap_or(file))
 }
 
 impl Vfs {
@@ -72,12 +88,13 @@ impl Vfs {
     /// - `ENOEXEC`: the file is empty.
     /// - `ELOOP`: too many interpreters in a row.
     pub(crate) fn find_program(&self, at: &At, file: &[u8], argv: &[Vec<u8>]) -> Result<Program> {
+        let comm = command_name(file);
         let mut file = file.to_vec();
         let mut argv = argv.to_vec();
         for _ in 0..=MAX_INTERPRETERS {
             let image = self.load_image(at, &file)?;
             let Some((interpreter, argument)) = shebang(&image.head)? else {
-                return Ok(Program { image, argv });
+                return Ok(Program { image, argv, comm });
             };
             let rest = argv.split_off(argv.len().min(1));
             argv = vec![interpreter.clone()];

@@ -20,6 +20,7 @@ impl Process {
                 argv: image.argv.clone(),
                 envp: image.envp.clone(),
                 exe: image.exe.clone(),
+                comm: image.comm.clone(),
                 title: image.title.clone(),
             },
             fs: self.fs.lock().clone(),

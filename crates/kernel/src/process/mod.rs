@@ -57,6 +57,8 @@ pub(crate) struct Image {
     pub envp: Vec<(Vec<u8>, Vec<u8>)>,
     /// Executable that runs; for a script its interpreter.
     pub exe: Vec<u8>,
+    /// Name of the command, by the file that was asked for: of a script that of the script.
+    pub comm: Vec<u8>,
     /// What the process wrote over its arguments.
     pub title: Option<Vec<u8>>,
 }
@@ -224,7 +226,8 @@ impl Process {
         }
     }
 
-    /// Writes over the arguments, as `uv_set_process_title` does; what does not fit into their place is cut.
+    /// Writes over the arguments and the name of the command, as `uv_set_process_title` does; what does not fit into their
+    /// place is cut.
     pub fn set_title(&self, title: &[u8]) {
         let mut image = self.image.lock();
         let place: usize = image.argv.iter().map(|argument| argument.len() + 1).sum();
@@ -233,6 +236,7 @@ impl Process {
             argv: image.argv.clone(),
             envp: image.envp.clone(),
             exe: image.exe.clone(),
+            comm: exec::cut_name(title),
             title: Some(title[..length].to_vec()),
         });
     }

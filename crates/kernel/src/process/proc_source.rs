@@ -82,6 +82,10 @@ impl ProcEntry for Process {
         Process::exe(self)
     }
 
+    fn comm(&self) -> Vec<u8> {
+        self.image.lock().comm.clone()
+    }
+
     fn directories(&self) -> (VirtualDentry, VirtualDentry) {
         let fs = self.fs.lock();
         (fs.root.clone(), fs.cwd.clone())

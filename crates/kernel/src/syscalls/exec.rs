@@ -107,6 +107,7 @@ impl Process {
             argv: program.argv,
             envp,
             exe: program.image.path.clone(),
+            comm: program.comm,
             title: None,
         });
         kernel.table.lock().row_mut(self.pid())?.execed = true;

@@ -102,15 +102,8 @@ fn environ(process: &dyn ProcEntry, _machine: &dyn ProcSource) -> Result<Vec<u8>
     Ok(bytes)
 }
 
-/// Last component of the executable, cut to 15 bytes as the kernel does.
-fn name(process: &dyn ProcEntry) -> Vec<u8> {
-    let exe = process.exe();
-    let name = exe.rsplit(|byte| *byte == b'/').next().unwrap_or(b"");
-    name[..name.len().min(15)].to_vec()
-}
-
 fn comm(process: &dyn ProcEntry, _machine: &dyn ProcSource) -> Result<Vec<u8>> {
-    let mut name = name(process);
+    let mut name = process.comm();
     name.push(b'\n');
     Ok(name)
 }
@@ -140,7 +133,7 @@ fn stat(process: &dyn ProcEntry, _machine: &dyn ProcSource) -> Result<Vec<u8>> {
     } = standing;
     let letter = state(standing.state).0;
     let tpgid = standing.foreground.map_or(-1, Pid::raw);
-    let name = String::from_utf8_lossy(&name(process)).into_owned();
+    let name = String::from_utf8_lossy(&process.comm()).into_owned();
     let started = process.started();
     let ticks = started.sec * 100 + i64::from(started.nsec / 10_000_000);
     // Fields 7 to 52 of proc_pid_stat(5); what the kernel does not account for is zero.
@@ -164,7 +157,7 @@ fn status(process: &dyn ProcEntry, _machine: &dyn ProcSource) -> Result<Vec<u8>>
         ignored,
         caught,
     } = process.signal_masks();
-    let name = String::from_utf8_lossy(&name(process)).into_owned();
+    let name = String::from_utf8_lossy(&process.comm()).into_owned();
     let umask = process.umask();
     let groups: Vec<String> = credentials.groups.iter().map(ToString::to_string).collect();
     let (uid, euid, gid, egid) = (

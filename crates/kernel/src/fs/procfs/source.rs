@@ -86,6 +86,9 @@ pub(crate) trait ProcEntry: Send + Sync {
     /// Path of the executable.
     fn exe(&self) -> Vec<u8>;
 
+    /// Name of the command.
+    fn comm(&self) -> Vec<u8>;
+
     /// Root and working directory.
     fn directories(&self) -> (VirtualDentry, VirtualDentry);
 
