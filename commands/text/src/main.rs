@@ -9,6 +9,7 @@ mod grep;
 mod message;
 mod patch;
 mod rg;
+mod search;
 mod sed;
 mod shell;
 

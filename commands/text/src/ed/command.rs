@@ -423,7 +423,7 @@ impl Editor {
             }
             commands.extend(self.next_line().map_err(|_| "Cannot read")?);
         }
-        if commands == [Vec::new()] {
+        if commands == [Vec::<u8>::new()] {
             commands[0] = b"p".to_vec();
         }
         let pattern = self.compile(&expression, false)?;

@@ -7,11 +7,13 @@ mod printer;
 mod walk;
 
 use crate::pattern::bytes_locale;
+use crate::search::{Finder, search};
 use crate::{bytes, message};
 use grep_matcher::LineTerminator;
 use grep_searcher::{BinaryDetection, Searcher, SearcherBuilder};
 use options::{Binary, Directories, Exit, Options, Output};
-use patterns::{LineMatcher, Patterns};
+pub use patterns::LineMatcher;
+use patterns::Patterns;
 use printer::Printer;
 use std::cell::Cell;
 use std::io::{self, BufWriter, IsTerminal, Read};
@@ -227,13 +229,11 @@ impl Run<'_> {
             failure: &failure,
         };
         let mut file = printer::File::new(&mut self.printer, name, &saw_nul);
-        match &self.patterns.fast {
-            Some(matcher) => self.searcher.search_reader(matcher, reader, &mut file)?,
-            None => {
-                let matcher = LineMatcher(&self.patterns.pattern);
-                self.searcher.search_reader(matcher, reader, &mut file)?;
-            }
-        }
+        let finder = match &self.patterns.fast {
+            Some(matcher) => Finder::Regex(matcher),
+            None => Finder::Line(LineMatcher(&self.patterns.pattern)),
+        };
+        search(&mut self.searcher, &finder, reader, &mut file)?;
         let (mut selected, binary) = (file.selected, file.binary);
         self.last = (file.selected, file.end);
         let options = self.printer.options;

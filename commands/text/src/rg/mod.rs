@@ -1,5 +1,7 @@
 //! rg: ripgrep's common options on ripgrep's own libraries, without threads.
 
+mod grammar;
+mod json;
 mod options;
 mod report;
 
@@ -11,6 +13,7 @@ use ignore::overrides::OverrideBuilder;
 use ignore::types::TypesBuilder;
 use options::{Mode, Options};
 use report::Report;
+use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -155,16 +158,22 @@ fn list_types(options: &Options, out: &mut dyn Write) -> Result<u8, String> {
 }
 
 fn searcher(options: &Options) -> Searcher {
-    let quiet = options.mode != Mode::Lines || options.only_matching;
-    SearcherBuilder::new()
+    let mut builder = SearcherBuilder::new();
+    builder
+        .line_terminator(options.line_terminator())
         .invert_match(options.invert)
         .line_number(options.line_numbers)
-        .before_context(if quiet { 0 } else { options.before })
-        .after_context(if quiet { 0 } else { options.after })
-        .max_matches(options.max_count)
         .multi_line(options.multi_line)
-        .passthru(options.passthru)
-        .build()
+        .stop_on_nonmatch(options.stop_on_nonmatch)
+        .max_matches(options.max_count);
+    if options.passthru {
+        builder.passthru(true);
+    } else {
+        builder
+            .before_context(options.before)
+            .after_context(options.after);
+    }
+    builder.build()
 }
 
 struct Search<'a> {
@@ -188,7 +197,7 @@ impl Search<'_> {
 
     fn walk(&mut self, paths: &[PathBuf]) -> Result<(), String> {
         for entry in walk(self.options, paths)? {
-            if self.options.quiet && self.matched {
+            if self.options.quiet && self.matched && !self.options.stats {
                 return Ok(());
             }
             let entry = match entry {
@@ -227,6 +236,9 @@ impl Search<'_> {
         };
         if self.options.mode == Mode::Files {
             self.matched = true;
+            if self.options.quiet {
+                return Ok(());
+            }
             return self
                 .report
                 .path_line(shown)
@@ -284,12 +296,10 @@ impl Search<'_> {
         let Some(matcher) = &self.matcher else {
             return Ok(());
         };
-        let mut file = self.report.file(Path::new("<stdin>"), matcher);
-        let result = self
-            .searcher
-            .search_reader(matcher, io::stdin().lock(), &mut file);
-        let matched = file.finish();
-        self.settle(result, matched, Path::new("<stdin>"))
+        let path = Path::new("<stdin>");
+        let input = &mut io::stdin().lock();
+        let result = self.report.search(&mut self.searcher, matcher, path, input);
+        self.settle(result, path)
     }
 
     fn file(&mut self, path: &Path, shown: &Path, explicit: bool) -> Result<(), String> {
@@ -298,19 +308,21 @@ impl Search<'_> {
         let Some(matcher) = &self.matcher else {
             return Ok(());
         };
-        let mut file = self.report.file(shown, matcher);
-        let result = self.searcher.search_path(matcher, path, &mut file);
-        let matched = file.finish();
-        self.settle(result, matched, shown)
+        let result = File::open(path).and_then(|mut file| {
+            if let Some(most) = self.options.max_filesize
+                && !explicit
+                && file.metadata()?.len() > most
+            {
+                return Ok(false);
+            }
+            self.report
+                .search(&mut self.searcher, matcher, shown, &mut file)
+        });
+        self.settle(result, shown)
     }
 
-    fn settle(
-        &mut self,
-        result: io::Result<()>,
-        matched: io::Result<bool>,
-        path: &Path,
-    ) -> Result<(), String> {
-        match result.and(matched) {
+    fn settle(&mut self, result: io::Result<bool>, path: &Path) -> Result<(), String> {
+        match result {
             Ok(matched) => self.matched |= matched,
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
                 return Err("Broken pipe".to_owned());

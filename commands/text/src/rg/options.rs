@@ -1,9 +1,10 @@
 //! rg's command line.
 
-use crate::getopt::Argument::{No, Required};
-use crate::getopt::{Grammar, Long};
+use super::grammar::GRAMMAR;
 use crate::message;
-use grep_regex::{RegexMatcher, RegexMatcherBuilder};
+use grep_matcher::LineTerminator;
+use grep_printer::UserColorSpec;
+use grep_regex::{ErrorKind, RegexMatcher, RegexMatcherBuilder};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -38,6 +39,8 @@ pub struct Options {
     pub multi_line: bool,
     pub invert: bool,
     pub only_matching: bool,
+    /// What `-n` and `-N` say.
+    numbers: Option<bool>,
     pub line_numbers: bool,
     pub column: bool,
     pub byte_offset: bool,
@@ -70,91 +73,62 @@ pub struct Options {
     pub trim: bool,
     pub replace: Option<Vec<u8>>,
     pub context_separator: Option<Vec<u8>>,
+    pub field_context_separator: Vec<u8>,
+    pub field_match_separator: Vec<u8>,
+    pub colors: Vec<UserColorSpec>,
+    pub max_columns: Option<u64>,
+    pub max_columns_preview: bool,
+    /// Bytes; larger files of the walk are left out.
+    pub max_filesize: Option<u64>,
+    pub stats: bool,
+    pub stop_on_nonmatch: bool,
+    crlf: bool,
+    null_data: bool,
+    no_unicode: bool,
 }
-
-const LONG: &[Long] = &[
-    ("regexp", Required, 'e'),
-    ("file", Required, 'f'),
-    ("ignore-case", No, 'i'),
-    ("case-sensitive", No, 's'),
-    ("smart-case", No, 'S'),
-    ("fixed-strings", No, 'F'),
-    ("word-regexp", No, 'w'),
-    ("line-regexp", No, 'x'),
-    ("invert-match", No, 'v'),
-    ("only-matching", No, 'o'),
-    ("line-number", No, 'n'),
-    ("no-line-number", No, 'N'),
-    ("column", No, '\u{1}'),
-    ("byte-offset", No, 'b'),
-    ("vimgrep", No, '\u{2}'),
-    ("with-filename", No, 'H'),
-    ("no-filename", No, 'I'),
-    ("heading", No, '\u{3}'),
-    ("no-heading", No, '\u{4}'),
-    ("color", Required, '\u{5}'),
-    ("colour", Required, '\u{5}'),
-    ("null", No, '0'),
-    ("quiet", No, 'q'),
-    ("after-context", Required, 'A'),
-    ("before-context", Required, 'B'),
-    ("context", Required, 'C'),
-    ("passthru", No, '\u{6}'),
-    ("max-count", Required, 'm'),
-    ("max-depth", Required, 'd'),
-    ("glob", Required, 'g'),
-    ("iglob", Required, '\u{7}'),
-    ("glob-case-insensitive", No, '\u{8}'),
-    ("type", Required, 't'),
-    ("type-not", Required, 'T'),
-    ("type-add", Required, '\u{b}'),
-    ("type-list", No, '\u{c}'),
-    ("ignore-file", Required, '\u{e}'),
-    ("hidden", No, '.'),
-    ("no-hidden", No, '\u{f}'),
-    ("no-ignore", No, '\u{10}'),
-    ("no-ignore-vcs", No, '\u{11}'),
-    ("no-require-git", No, '\u{12}'),
-    ("unrestricted", No, 'u'),
-    ("follow", No, 'L'),
-    ("text", No, 'a'),
-    ("binary", No, '\u{13}'),
-    ("no-messages", No, '\u{14}'),
-    ("include-zero", No, '\u{15}'),
-    ("trim", No, '\u{16}'),
-    ("replace", Required, 'r'),
-    ("context-separator", Required, '\u{17}'),
-    ("no-context-separator", No, '\u{18}'),
-    ("files", No, '\u{19}'),
-    ("files-with-matches", No, 'l'),
-    ("files-without-match", No, '\u{1a}'),
-    ("count", No, 'c'),
-    ("count-matches", No, '\u{1b}'),
-    ("json", No, '\u{1c}'),
-    ("multiline", No, 'U'),
-    ("multiline-dotall", No, '\u{1d}'),
-    ("no-config", No, '\u{1e}'),
-    ("sort", Required, '\u{1f}'),
-    ("threads", Required, 'j'),
-    ("pretty", No, 'p'),
-    ("engine", Required, '\u{1f}'),
-    ("mmap", No, '\u{1e}'),
-    ("no-mmap", No, '\u{1e}'),
-    ("line-buffered", No, '\u{1e}'),
-    ("block-buffered", No, '\u{1e}'),
-    ("help", No, 'h'),
-    ("version", No, 'V'),
-];
-
-const GRAMMAR: Grammar = Grammar {
-    short: "e:f:isSFwxvonNbHI0qA:B:C:m:d:g:t:T:.uLar:lcUj:phV",
-    long: LONG,
-    in_order: false,
-};
 
 fn fail(text: &str) -> u8 {
     message::warn("rg", text);
     2
+}
+
+/// A number of bytes with `K`, `M` or `G` behind it.
+fn size(text: &str) -> Result<u64, u8> {
+    let (digits, shift) = match text.as_bytes().last() {
+        Some(b'K') => (&text[..text.len() - 1], 10),
+        Some(b'M') => (&text[..text.len() - 1], 20),
+        Some(b'G') => (&text[..text.len() - 1], 30),
+        _ => (text, 0),
+    };
+    let number = digits.parse::<u64>().ok();
+    number
+        .and_then(|number| number.checked_mul(1 << shift))
+        .ok_or_else(|| fail(&format!("invalid size: {text}")))
+}
+
+/// Separators may be written with `\n`, `\t`, `\r`, `\0`, `\\` and `\xNN`.
+fn unescape(text: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut at = 0;
+    while at < text.len() {
+        let next = text.get(at + 1).copied();
+        let hex = text
+            .get(at + 2..at + 4)
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        let (byte, length) = match (text[at], next, hex) {
+            (b'\\', Some(b'n'), _) => (b'\n', 2),
+            (b'\\', Some(b't'), _) => (b'\t', 2),
+            (b'\\', Some(b'r'), _) => (b'\r', 2),
+            (b'\\', Some(b'0'), _) => (0, 2),
+            (b'\\', Some(b'\\'), _) => (b'\\', 2),
+            (b'\\', Some(b'x'), Some(byte)) => (byte, 4),
+            (byte, ..) => (byte, 1),
+        };
+        bytes.push(byte);
+        at += length;
+    }
+    bytes
 }
 
 impl Options {
@@ -172,6 +146,7 @@ impl Options {
             multi_line: false,
             invert: false,
             only_matching: false,
+            numbers: None,
             line_numbers: terminal,
             column: false,
             byte_offset: false,
@@ -204,6 +179,17 @@ impl Options {
             trim: false,
             replace: None,
             context_separator: Some(b"--".to_vec()),
+            field_context_separator: b"-".to_vec(),
+            field_match_separator: b":".to_vec(),
+            colors: Vec::new(),
+            max_columns: None,
+            max_columns_preview: false,
+            max_filesize: None,
+            stats: false,
+            stop_on_nonmatch: false,
+            crlf: false,
+            null_data: false,
+            no_unicode: false,
         }
     }
 
@@ -255,15 +241,37 @@ impl Options {
             let pattern = options.paths.remove(0);
             options.patterns.push(pattern);
         }
-        if options.vimgrep {
-            options.column = true;
-            options.line_numbers = true;
-            options.with_filename.get_or_insert(true);
-        }
-        if options.column {
-            options.line_numbers = true;
-        }
+        options.settle();
         Ok(options)
+    }
+
+    /// Settles what options mean together.
+    fn settle(&mut self) {
+        if self.vimgrep {
+            self.column = true;
+            self.heading = false;
+            self.with_filename.get_or_insert(true);
+        }
+        self.line_numbers = match self.mode {
+            Mode::Json => self.numbers.unwrap_or(true),
+            _ => self.numbers.unwrap_or(self.line_numbers || self.column),
+        };
+        self.mode = match self.mode {
+            Mode::CountMatches if self.invert => Mode::Count,
+            Mode::Count if self.only_matching => Mode::CountMatches,
+            mode => mode,
+        };
+    }
+
+    /// What ends a line of the files.
+    pub fn line_terminator(&self) -> LineTerminator {
+        if self.null_data {
+            LineTerminator::byte(0)
+        } else if self.crlf {
+            LineTerminator::crlf()
+        } else {
+            LineTerminator::byte(b'\n')
+        }
     }
 
     fn apply(&mut self, letter: char, value: Vec<u8>) -> Result<(), u8> {
@@ -276,8 +284,8 @@ impl Options {
             'x' => self.line = true,
             'v' => self.invert = true,
             'o' => self.only_matching = true,
-            'n' => self.line_numbers = true,
-            'N' => self.line_numbers = false,
+            'n' => self.numbers = Some(true),
+            'N' => self.numbers = Some(false),
             '\u{1}' => self.column = true,
             'b' => self.byte_offset = true,
             '\u{2}' => self.vimgrep = true,
@@ -302,7 +310,7 @@ impl Options {
             '\u{15}' => self.include_zero = true,
             '\u{16}' => self.trim = true,
             'r' => self.replace = Some(value),
-            '\u{17}' => self.context_separator = Some(value),
+            '\u{17}' => self.context_separator = Some(unescape(&value)),
             '\u{18}' => self.context_separator = None,
             '\u{19}' => self.mode = Mode::Files,
             'l' => self.mode = Mode::FilesWith,
@@ -313,6 +321,17 @@ impl Options {
             '\u{1c}' => self.mode = Mode::Json,
             'U' => self.multi_line = true,
             '\u{1d}' => self.dot_all = true,
+            '\u{80}' => self.multi_line = false,
+            '\u{81}' => self.dot_all = false,
+            '\u{82}' => self.field_context_separator = unescape(&value),
+            '\u{83}' => self.field_match_separator = unescape(&value),
+            '\u{85}' => self.max_columns_preview = true,
+            '\u{87}' => self.stats = true,
+            '\u{88}' => self.stats = false,
+            '\u{89}' => self.stop_on_nonmatch = true,
+            '\u{8a}' => self.crlf = true,
+            '\u{8b}' => self.null_data = true,
+            '\u{8c}' => self.no_unicode = true,
             '\u{1e}' | '\u{1f}' | 'j' => {}
             _ => {
                 let text = String::from_utf8_lossy(&value).into_owned();
@@ -336,7 +355,13 @@ impl Options {
             'B' => self.before = number()?,
             'C' => (self.before, self.after) = (number()?, number()?),
             'm' => self.max_count = Some(number()? as u64),
+            'M' => self.max_columns = Some(number()? as u64).filter(|&most| most > 0),
             'd' => self.max_depth = Some(number()?),
+            '\u{84}' => {
+                let spec = text.parse().map_err(|error| fail(&format!("{error}")))?;
+                self.colors.push(spec);
+            }
+            '\u{86}' => self.max_filesize = Some(size(&text)?),
             'g' => self.globs.push(text),
             '\u{7}' => {
                 self.globs.push(text);
@@ -373,12 +398,22 @@ impl Options {
             .word(self.word)
             .whole_line(self.line)
             .multi_line(true)
-            .dot_matches_new_line(self.dot_all);
-        if !self.multi_line {
+            .unicode(!self.no_unicode);
+        if self.multi_line {
+            builder.dot_matches_new_line(self.dot_all);
+        } else if self.null_data {
+            builder.line_terminator(Some(0));
+        } else if self.crlf {
+            builder.crlf(true);
+        } else {
             builder.line_terminator(Some(b'\n'));
         }
-        builder
-            .build_many(&patterns)
-            .map_err(|error| format!("regex parse error:\n{error}"))
+        builder.build_many(&patterns).map_err(|error| match error.kind() {
+            ErrorKind::NotAllowed(_) => format!(
+                "{error}\n\nConsider enabling multiline mode with the --multiline flag (or -U for short).\n\
+                 When multiline mode is enabled, new line characters can be matched."
+            ),
+            _ => format!("regex parse error:\n{error}"),
+        })
     }
 }
