@@ -1,10 +1,9 @@
 //! grep, less, more, cmp and diff of compressed files: each file goes through its decompressor.
 
-use crate::filter::{high_pipe, start, wait_for};
 use secure_exec_cli::{Args, Failure, Outcome, bytes, fail, os_string, warn};
 use secure_exec_sys::Fd;
+use secure_exec_sys::child::{becomes, high_pipe, program, start, wait_for};
 use secure_exec_sys::fd;
-use secure_exec_sys::process::Action;
 use secure_exec_sys::{errno, path};
 use std::ffi::OsString;
 use std::path::Path;
@@ -54,13 +53,7 @@ fn decompress(name: &str, file: &Path, output: Fd) -> std::io::Result<secure_exe
             file.into(),
         ]
     };
-    start(
-        &command,
-        vec![Action::Dup2 {
-            oldfd: output,
-            fd: 1,
-        }],
-    )
+    start(program(&command), vec![becomes(output, 1)])
 }
 
 /// Runs a command whose standard input is what is in a file. Gives its status.
@@ -68,7 +61,7 @@ fn fed(name: &str, file: &Path, command: &[OsString]) -> Result<i32, Failure> {
     let (read, write) = high_pipe()?;
     let source = decompress(name, file, write)?;
     fd::close(write)?;
-    let reader = start(command, vec![Action::Dup2 { oldfd: read, fd: 0 }]);
+    let reader = start(program(command), vec![becomes(read, 0)]);
     fd::close(read)?;
     let status = wait_for(reader?)?;
     let source = wait_for(source)?;
@@ -76,9 +69,7 @@ fn fed(name: &str, file: &Path, command: &[OsString]) -> Result<i32, Failure> {
     let broken = source
         .exited()
         .is_some_and(|status| status == 1 || status > 2);
-    let status = status
-        .exited()
-        .unwrap_or_else(|| 128 + status.signaled().unwrap_or(0));
+    let status = status.shell_status();
     Ok(if broken && status < 2 { 2 } else { status })
 }
 
@@ -271,16 +262,8 @@ pub fn compare(args: Args) -> Outcome {
     let (second_read, second_write) = high_pipe()?;
     let two = decompress(&args.name, Path::new(&second), second_write)?;
     fd::close(second_write)?;
-    let reader = start(
-        &command,
-        vec![
-            Action::Dup2 { oldfd: read, fd: 0 },
-            Action::Dup2 {
-                oldfd: second_read,
-                fd: 5,
-            },
-        ],
-    );
+    let actions = vec![becomes(read, 0), becomes(second_read, 5)];
+    let reader = start(program(&command), actions);
     fd::close(read)?;
     fd::close(second_read)?;
     let status = wait_for(reader?)?;

@@ -1,9 +1,9 @@
 //! `zipgrep`: grep of the members of an archive.
 
-use crate::filter::Filter;
 use crate::unzip::Patterns;
 use crate::zipfile::{self, Archive};
 use secure_exec_cli::{Args, Failure, Outcome, bytes, os_string};
+use secure_exec_sys::child::{self, Piped};
 use std::ffi::OsString;
 use std::fs::File;
 use std::io;
@@ -71,7 +71,7 @@ pub fn main(args: Args) -> Outcome {
         command.push(os_string([b"--label=", &entry.name[..]].concat()));
         command.push("-e".into());
         command.push(pattern.clone());
-        let mut grep = Filter::writing(&command, 1)?;
+        let mut grep = Piped::writing(child::program(&command), Some(1))?;
         match io::copy(&mut data, &mut grep) {
             // One that has found enough stops reading.
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => status = TROUBLE,

@@ -7,7 +7,8 @@ use secure_exec_cli::{Args, Failure, Outcome, Syntax, fail, flag, warn};
 use secure_exec_sys::errno;
 use secure_exec_sys::{process, tty};
 
-use crate::run::{failure_status, program, wait_for};
+use crate::run::failure_status;
+use secure_exec_sys::child::{program, wait_for};
 
 const SETSID: Syntax = Syntax {
     options: &[flag('c', "ctty"), flag('f', "fork"), flag('w', "wait")],

@@ -10,10 +10,11 @@ use secure_exec_cli::{
 };
 use secure_exec_sys::errno;
 use secure_exec_sys::fd;
-use secure_exec_sys::process::{Action, WaitStatus, times};
+use secure_exec_sys::process::{WaitStatus, times};
 
 use crate::clock::{local, now};
-use crate::run::{failure_status, run, shell_status, start, wait_for};
+use crate::run::{failure_status, run, start};
+use secure_exec_sys::child::{becomes, high_pipe, wait_for};
 
 const TIME: Syntax = Syntax {
     options: &[
@@ -139,7 +140,7 @@ pub fn time(args: &Args) -> Outcome {
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
     let (status, mut message, wait) = match result {
-        Ok(status) => (shell_status(status), String::new(), status),
+        Ok(status) => (status.shell_status(), String::new(), status),
         Err(error) => {
             let name = &words[0];
             let status = failure_status(&error);
@@ -267,7 +268,7 @@ pub fn watch(args: &Args) -> Outcome {
         } else {
             run(&command, PathBuf::new()).map_err(cannot_run)?
         };
-        if parsed.has("errexit") && shell_status(status) != 0 {
+        if parsed.has("errexit") && status.shell_status() != 0 {
             return Ok(8);
         }
         std::thread::sleep(interval.max(Duration::from_millis(100)));
@@ -276,31 +277,21 @@ pub fn watch(args: &Args) -> Outcome {
 
 /// What a command prints on both streams, and how it ends.
 fn output_of(command: &[OsString]) -> std::io::Result<(String, WaitStatus)> {
-    let (read, write) = fd::pipe(0)?;
-    // Above the standard descriptors, and closed in the command.
-    let high = fd::dup_from(read, 10, fd::Cloexec::Set)?;
-    fd::close(read)?;
-    let high_write = fd::dup_from(write, 10, fd::Cloexec::Set)?;
-    fd::close(write)?;
-    let actions = [1, 2]
-        .map(|fd| Action::Dup2 {
-            oldfd: high_write,
-            fd,
-        })
-        .to_vec();
+    let (read, write) = high_pipe()?;
+    let actions = [1, 2].map(|standard| becomes(write, standard)).to_vec();
     let pid = start(command, PathBuf::new(), actions);
-    fd::close(high_write)?;
+    fd::close(write)?;
     let mut printed = Vec::new();
     let mut buffer = [0; 4096];
     loop {
-        match fd::read(high, &mut buffer) {
+        match fd::read(read, &mut buffer) {
             Ok(0) => break,
             Ok(length) => printed.extend_from_slice(&buffer[..length]),
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
-    fd::close(high)?;
+    fd::close(read)?;
     let status = wait_for(pid?)?;
     Ok((String::from_utf8_lossy(&printed).into_owned(), status))
 }

@@ -16,7 +16,8 @@ use secure_exec_sys::process::{self, Action, Program, WaitStatus};
 use secure_exec_sys::tty::isatty;
 
 use crate::getconf::argument_bytes;
-use crate::run::{assignment, environment, failure_status, program};
+use crate::run::{assignment, failure_status};
+use secure_exec_sys::child::{environment, program};
 
 const SYNTAX: Syntax = Syntax {
     options: &[

@@ -1,12 +1,11 @@
 //! Commands about the environment: `envsubst`, `locale` and `stdbuf`.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::io::{self, Write};
 
 use secure_exec_cli::{Args, Failure, Outcome, Syntax, bytes, fail, flag, os_string, required};
 use secure_exec_sys::errno;
-use secure_exec_sys::process::{self, Program, SEARCH_PATH};
+use secure_exec_sys::{child, process};
 
 use crate::input;
 
@@ -217,19 +216,7 @@ pub fn stdbuf(args: &Args) -> Outcome {
     if parsed.options.is_empty() {
         return Err(STDBUF.wrong(args, "you must specify a buffering mode option"));
     }
-    let environment = std::env::vars_os().map(|(name, value)| {
-        let mut pair: OsString = name;
-        pair.push("=");
-        pair.push(value);
-        pair
-    });
-    let error = process::exec(&Program {
-        flags: SEARCH_PATH,
-        file: parsed.operands[0].clone().into(),
-        args: parsed.operands.clone(),
-        env: environment.collect(),
-        ..Program::default()
-    });
+    let error = process::exec(&child::program(&parsed.operands));
     Err(Failure {
         status: if error.kind() == io::ErrorKind::NotFound {
             127

@@ -7,6 +7,7 @@
 //!
 //! A command calls [`init`] first in `main`, and [`report_panics`] when it knows its name.
 
+pub mod child;
 pub mod errno;
 pub mod fd;
 pub mod machine;

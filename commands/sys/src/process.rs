@@ -75,6 +75,13 @@ impl WaitStatus {
         (low != 0 && low != 0x7f).then_some(low)
     }
 
+    /// What a shell says of it in `$?`: the status given to `exit`, or 128 and the signal that ended it.
+    #[must_use]
+    pub fn shell_status(self) -> i32 {
+        self.exited()
+            .unwrap_or_else(|| 128 + self.signaled().unwrap_or(0))
+    }
+
     /// Whether it left a core dump.
     #[must_use]
     pub fn core_dumped(self) -> bool {

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use secure_exec_cli::{Args, Failure, Outcome, Syntax, bytes, fail, flag, required, warn};
-use secure_exec_sys::process::{self, Program, SEARCH_PATH};
+use secure_exec_sys::child;
+use secure_exec_sys::process;
 use secure_exec_sys::stat::Stat;
 use secure_exec_sys::{errno, fd, path};
 
@@ -188,18 +189,7 @@ fn lock_of(target: &OsString, command: &[OsString], shared: bool) -> Result<Lock
 }
 
 fn run(command: &[OsString]) -> Outcome {
-    let environment = std::env::vars_os().map(|(mut name, value)| {
-        name.push("=");
-        name.push(value);
-        name
-    });
-    let started = process::spawn(&Program {
-        flags: SEARCH_PATH,
-        file: command[0].clone().into(),
-        args: command.to_vec(),
-        env: environment.collect(),
-        ..Program::default()
-    });
+    let started = process::spawn(&child::program(command));
     let pid = started.map_err(|error| {
         let name = command[0].to_string_lossy();
         fail(format!(
@@ -208,17 +198,9 @@ fn run(command: &[OsString]) -> Outcome {
         ))
         .with(UNAVAILABLE)
     })?;
-    loop {
-        match process::wait(pid, 0) {
-            Ok(Some((_, status))) => {
-                return Ok(status
-                    .exited()
-                    .unwrap_or_else(|| 128 + status.signaled().unwrap_or(0)));
-            }
-            Ok(None) => {}
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(fail(errno::message(&error))),
-        }
+    match child::wait_for(pid) {
+        Ok(status) => Ok(status.shell_status()),
+        Err(error) => Err(fail(errno::message(&error))),
     }
 }
 

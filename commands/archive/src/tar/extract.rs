@@ -5,10 +5,10 @@ use super::pattern::{Excluded, Wanted};
 use super::sparse::Sparse;
 use super::transform::Kind;
 use super::{Run, cannot, damaged, input, listing};
-use crate::filter::Filter;
 use crate::holes::Sparse as Holes;
 use crate::link::symlink;
 use secure_exec_cli::{Failure, os_string, warn};
+use secure_exec_sys::child::{self, Piped};
 use secure_exec_sys::path::{chmod, chown, lstat, mkfifo, stat};
 use secure_exec_sys::{process, users};
 use std::fs::{self, File, FileTimes};
@@ -191,8 +191,8 @@ impl Extractor<'_> {
         words.push(format!("TAR_SIZE={size}").into());
         words.push("TAR_FILETYPE=f".into());
         words.extend(["sh".into(), "-c".into(), command.clone()]);
-        let mut filter =
-            Filter::writing(&words, 1).map_err(|error| super::cannot_run(&words, &error))?;
+        let mut filter = Piped::writing(child::program(&words), Some(1))
+            .map_err(|error| super::cannot_run(&words, &error))?;
         let copied = match sparse {
             Some(mut sparse) => sparse.expand(entry, &mut filter),
             None => io::copy(entry, &mut filter).map(drop),

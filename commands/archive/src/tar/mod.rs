@@ -18,9 +18,9 @@ mod time;
 mod transform;
 
 use crate::codec::Codec;
-use crate::filter::Filter;
 use options::{Action, Compression, Options};
 use secure_exec_cli::{Args, Failure, Outcome, fail, warn};
+use secure_exec_sys::child::{self, Piped};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::AsRawFd;
@@ -137,7 +137,7 @@ pub fn unusable(error: &io::Error, options: &Options) -> Failure {
 }
 
 /// What a program writes; its failure is one at the end.
-struct ProgramInput(Option<Filter>);
+struct ProgramInput(Option<Piped>);
 
 impl Read for ProgramInput {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -197,7 +197,8 @@ fn program_input(
         None => None,
     };
     let fd = opened.as_ref().map_or(0, AsRawFd::as_raw_fd);
-    let filter = Filter::reading(&command, fd).map_err(|error| cannot_run(words, &error))?;
+    let filter = Piped::reading(child::program(&command), Some(fd))
+        .map_err(|error| cannot_run(words, &error))?;
     Ok(Box::new(ProgramInput(Some(filter))))
 }
 

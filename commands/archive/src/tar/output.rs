@@ -3,8 +3,8 @@
 use super::options::Compression;
 use super::{Run, cannot_run, child_failed, create, fail_status, unusable};
 use crate::codec::Encoder;
-use crate::filter::Filter;
 use secure_exec_cli::Failure;
+use secure_exec_sys::child::{self, Piped};
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::fd::AsRawFd;
@@ -13,7 +13,7 @@ use std::os::fd::AsRawFd;
 enum Output {
     Plain(BufWriter<Box<dyn Write>>),
     Packed(Box<Encoder<BufWriter<Box<dyn Write>>>>),
-    Program(BufWriter<Filter>),
+    Program(BufWriter<Piped>),
 }
 
 impl Write for Output {
@@ -61,7 +61,8 @@ pub fn create(run: &mut Run) -> Result<(), Failure> {
     let output = match &run.options.compression {
         Compression::Program(words) => {
             let fd = file.as_ref().map_or(1, AsRawFd::as_raw_fd);
-            let filter = Filter::writing(words, fd).map_err(|error| cannot_run(words, &error))?;
+            let filter = Piped::writing(child::program(words), Some(fd))
+                .map_err(|error| cannot_run(words, &error))?;
             Output::Program(BufWriter::with_capacity(1 << 16, filter))
         }
         compression => {

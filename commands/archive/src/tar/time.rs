@@ -1,6 +1,7 @@
 //! Times on the command line.
 
-use secure_exec_sys::process::Action;
+use secure_exec_sys::child;
+use secure_exec_sys::process::{Action, Program};
 use std::ffi::OsString;
 
 /// The seconds of `--mtime`: a number behind `@`, the time of a file, or a date, with a time and `UTC`, `Z` or an offset
@@ -24,37 +25,22 @@ pub fn modification_time(text: &str) -> Option<i64> {
 
 /// What the command `date` makes of a time in words.
 fn time_by_date(text: &str) -> Option<i64> {
-    let (read, write) = crate::filter::high_pipe().ok()?;
+    let silent = Action::Open {
+        fd: 2,
+        path: "/dev/null".into(),
+        flags: secure_exec_sys::fd::O_WRONLY,
+        mode: 0,
+    };
     let command = ["date", "-d", text, "+%s"].map(OsString::from);
-    let actions = vec![
-        Action::Dup2 {
-            oldfd: write,
-            fd: 1,
-        },
-        Action::Open {
-            fd: 2,
-            path: "/dev/null".into(),
-            flags: secure_exec_sys::fd::O_WRONLY,
-            mode: 0,
-        },
-    ];
-    let pid = crate::filter::start(&command, actions);
-    secure_exec_sys::fd::close(write).ok()?;
-    let mut answer = [0; 64];
-    let mut length = 0;
-    while let Ok(more @ 1..) = secure_exec_sys::fd::read(read, &mut answer[length..]) {
-        length += more;
-    }
-    secure_exec_sys::fd::close(read).ok()?;
-    let status = crate::filter::wait_for(pid.ok()?).ok()?;
+    let program = Program {
+        actions: vec![silent],
+        ..child::program(&command)
+    };
+    let (answer, status) = child::output(program).ok()?;
     if status.exited() != Some(0) {
         return None;
     }
-    std::str::from_utf8(&answer[..length])
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
+    std::str::from_utf8(&answer).ok()?.trim().parse().ok()
 }
 
 /// A date, with a time and an offset.

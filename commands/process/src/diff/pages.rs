@@ -9,7 +9,8 @@ use secure_exec_sys::process::Action;
 use secure_exec_sys::{errno, fd};
 
 use super::trouble;
-use crate::run::{start, wait_for};
+use crate::run::start;
+use secure_exec_sys::child::wait_for;
 
 /// Prints a text with a title on each page.
 ///

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use secure_exec_sys::fd::{self, O_CLOEXEC, O_RDONLY};
 use secure_exec_sys::process::{self, Action};
 
-use crate::run::{start, wait_for};
+use crate::run::start;
+use secure_exec_sys::child::wait_for;
 
 /// How compressed files begin, and what unpacks them.
 const UNPACKERS: [(&[u8], &[&str]); 6] = [

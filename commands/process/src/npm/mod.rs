@@ -11,7 +11,7 @@ use std::path::Path;
 use secure_exec_cli::{Args, Failure, Outcome, bytes, fail, path};
 use secure_exec_sys::path::{X_OK, access, stat};
 
-use crate::run::{failure_status, run, shell_status};
+use crate::run::{failure_status, run};
 use install::{Kind, install};
 use package::Package;
 use script::Runner;
@@ -311,7 +311,7 @@ fn execute(words: &[OsString]) -> Outcome {
     }
     runner.enter();
     match run(&command, std::path::PathBuf::new()) {
-        Ok(status) => Ok(shell_status(status)),
+        Ok(status) => Ok(status.shell_status()),
         Err(error) => {
             let message = format!(
                 "{}: {}",

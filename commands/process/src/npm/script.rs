@@ -9,7 +9,8 @@ use secure_exec_sys::path::{X_OK, access, getcwd};
 use secure_exec_sys::process::{self, Program, SEARCH_PATH};
 
 use super::package::Package;
-use crate::run::{assignment, failure_status, shell_status, wait_for};
+use crate::run::{assignment, failure_status};
+use secure_exec_sys::child::wait_for;
 
 pub struct Runner {
     directory: PathBuf,
@@ -130,7 +131,7 @@ impl Runner {
         };
         let run = process::spawn(&program).and_then(wait_for);
         match run {
-            Ok(status) => Ok(shell_status(status)),
+            Ok(status) => Ok(status.shell_status()),
             Err(error) => {
                 let message = format!("cannot run {}: {}", quote("sh"), errno::message(&error));
                 Err(Failure {

@@ -20,7 +20,7 @@ use super::joblog::{Entry, Joblog};
 use super::options::{Output, Settings};
 use super::template::{Numbers, Template};
 use crate::procfs;
-use crate::run::environment;
+use secure_exec_sys::child::environment;
 
 /// How often the output of running jobs is looked for, if it is passed on in lines.
 const LOOK: Duration = Duration::from_millis(50);

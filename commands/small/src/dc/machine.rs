@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use num_bigint::{BigInt, Sign};
 use secure_exec_cli::Failure;
-use secure_exec_sys::process::{self, Program, SEARCH_PATH};
+use secure_exec_sys::child;
 
 use super::value::{Value, as_bytes, length, parse};
 use crate::bc::number::{MOST_DIGITS, Number};
@@ -671,28 +671,7 @@ impl Machine {
             line.push(byte);
         }
         self.out.flush()?;
-        let environment = std::env::vars_os().map(|(mut name, value)| {
-            name.push("=");
-            name.push(value);
-            name
-        });
-        let pid = process::spawn(&Program {
-            flags: SEARCH_PATH,
-            file: "sh".into(),
-            args: vec!["sh".into(), "-c".into(), secure_exec_cli::os_string(line)],
-            env: environment.collect(),
-            ..Program::default()
-        });
-        let ended = pid.and_then(|pid| {
-            loop {
-                match process::wait(pid, 0) {
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Ok(None) => {}
-                    other => return other,
-                }
-            }
-        });
-        match ended {
+        match child::run(child::shell(secure_exec_cli::os_string(line))) {
             Ok(_) => Ok(()),
             Err(error) => said(format!("sh: {}", secure_exec_sys::errno::message(&error))),
         }

@@ -1,8 +1,9 @@
 //! Files and commands that a program reads and writes.
 
 use crate::pattern::Pattern;
-use crate::shell::{Coprocess, Direction, Piped};
+use crate::shell::{Coprocess, reading, writing};
 use crate::{bytes, message};
+use secure_exec_sys::child::Piped;
 use secure_exec_sys::process::WaitStatus;
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -343,7 +344,7 @@ impl Streams {
     pub fn command(&mut self, name: &[u8]) -> io::Result<&mut Reader> {
         if !self.readers.contains_key(name) {
             self.flush_all()?;
-            let command = Piped::start(name, Direction::Read)?;
+            let command = reading(name)?;
             self.readers
                 .insert(name.to_vec(), Reader::new(Origin::Command(command)));
         }
@@ -479,10 +480,7 @@ impl Streams {
 
 fn open_writer(name: &[u8], mode: Mode) -> io::Result<Writer> {
     if mode == Mode::Command {
-        return Ok(Writer::Command(BufWriter::new(Piped::start(
-            name,
-            Direction::Write,
-        )?)));
+        return Ok(Writer::Command(BufWriter::new(writing(name)?)));
     }
     match name {
         b"/dev/stdout" | b"-" => return Ok(Writer::Stdout),

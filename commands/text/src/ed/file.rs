@@ -4,9 +4,8 @@ use std::fs;
 use std::io::{self, Write};
 use std::rc::Rc;
 
+use secure_exec_sys::child::{self, Piped};
 use secure_exec_sys::errno;
-use secure_exec_sys::fd;
-use secure_exec_sys::process::{self, Action, Program, SEARCH_PATH};
 
 use super::{Editor, Wrong};
 
@@ -103,9 +102,7 @@ impl Editor {
         }
         self.shell_command.clone_from(&command);
         io::stdout().flush().map_err(|_| "Cannot write")?;
-        run(&command, Vec::new())
-            .and_then(wait_for)
-            .map_err(|_| "Cannot run command")?;
+        child::run(child::shell(&command)).map_err(|_| "Cannot run command")?;
         if !self.silent {
             println!("!");
         }
@@ -113,73 +110,15 @@ impl Editor {
     }
 }
 
-fn run(command: &str, actions: Vec<Action>) -> io::Result<secure_exec_sys::Pid> {
-    let environment = std::env::vars_os().map(|(mut name, value)| {
-        name.push("=");
-        name.push(value);
-        name
-    });
-    process::spawn(&Program {
-        flags: SEARCH_PATH,
-        file: "/bin/sh".into(),
-        args: vec!["sh".into(), "-c".into(), command.into()],
-        env: environment.collect(),
-        actions,
-        ..Program::default()
-    })
-}
-
-fn wait_for(pid: secure_exec_sys::Pid) -> io::Result<()> {
-    loop {
-        match process::wait(pid, 0) {
-            Ok(Some(_)) => return Ok(()),
-            Ok(None) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-}
-
 fn output_of(command: &str) -> io::Result<Vec<u8>> {
-    let (reader, writer) = fd::pipe(fd::O_CLOEXEC)?;
-    let pid = run(
-        command,
-        vec![Action::Dup2 {
-            oldfd: writer,
-            fd: 1,
-        }],
-    );
-    fd::close(writer)?;
-    let mut bytes = Vec::new();
-    let mut buffer = [0; 4096];
-    loop {
-        match fd::read(reader, &mut buffer) {
-            Ok(0) => break,
-            Ok(count) => bytes.extend_from_slice(&buffer[..count]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    fd::close(reader)?;
-    wait_for(pid?)?;
-    Ok(bytes)
+    child::output(child::shell(command)).map(|(text, _)| text)
 }
 
 fn feed(command: &str, bytes: &[u8]) -> io::Result<()> {
     io::stdout().flush()?;
-    let (reader, writer) = fd::pipe(fd::O_CLOEXEC)?;
-    let pid = run(
-        command,
-        vec![Action::Dup2 {
-            oldfd: reader,
-            fd: 0,
-        }],
-    );
-    fd::close(reader)?;
-    let pid = pid?;
-    let written = fd::write_all(writer, bytes);
-    fd::close(writer)?;
-    wait_for(pid)?;
+    let mut piped = Piped::writing(child::shell(command), None)?;
+    let written = piped.write_all(bytes);
+    piped.finish()?;
     match written {
         // A command need not read everything.
         Err(error) if !errno::is(&error, errno::EPIPE) => Err(error),

@@ -5,8 +5,8 @@ use std::fs;
 use std::io::{self, Write};
 
 use secure_exec_cli::Failure;
-use secure_exec_sys::process::{self, Action, Program, SEARCH_PATH, WaitStatus};
-use secure_exec_sys::{errno, fd, signal};
+use secure_exec_sys::process::{self, Program, SEARCH_PATH, WaitStatus};
+use secure_exec_sys::{child, errno, signal};
 
 use super::Make;
 use super::function::calls_make;
@@ -166,7 +166,7 @@ impl Make {
             env: environment.to_vec(),
             ..Program::default()
         })?;
-        wait_for(pid)
+        child::wait_for(pid)
     }
 
     /// The environment of recipes.
@@ -225,59 +225,15 @@ impl Make {
     /// What a command of the shell prints, its newlines as blanks.
     pub fn shell_output(&mut self, command: &str) -> Result<String, Failure> {
         let shell = self.value_of("SHELL")?;
-        let environment = std::env::vars_os().map(|(name, value)| {
-            let mut pair = name;
-            pair.push("=");
-            pair.push(value);
-            pair
-        });
         io::stdout().flush()?;
-        let (reader, writer) = fd::pipe(fd::O_CLOEXEC)?;
-        let pid = process::spawn(&Program {
-            flags: SEARCH_PATH,
-            file: shell.clone().into(),
-            args: vec![shell.into(), "-c".into(), command.into()],
-            env: environment.collect(),
-            actions: vec![Action::Dup2 {
-                oldfd: writer,
-                fd: 1,
-            }],
-            ..Program::default()
-        });
-        fd::close(writer)?;
-        let mut output = Vec::new();
-        let mut buffer = [0; 65_536];
-        if pid.is_ok() {
-            loop {
-                match fd::read(reader, &mut buffer) {
-                    Ok(0) => break,
-                    Ok(count) => output.extend_from_slice(&buffer[..count]),
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
-        }
-        fd::close(reader)?;
-        let status = match pid.and_then(wait_for) {
-            Ok(status) => status
-                .exited()
-                .unwrap_or_else(|| 128 + status.signaled().unwrap_or(0)),
-            Err(_) => 127,
+        let ran = child::output(child::program(&[shell.into(), "-c".into(), command.into()]));
+        let (output, status) = match ran {
+            Ok((output, status)) => (output, status.shell_status()),
+            Err(_) => (Vec::new(), 127),
         };
         self.set(".SHELLSTATUS", &status.to_string(), Origin::Override);
         let text = String::from_utf8_lossy(&output);
         Ok(text.trim_end_matches('\n').replace('\n', " "))
-    }
-}
-
-fn wait_for(pid: secure_exec_sys::Pid) -> io::Result<WaitStatus> {
-    loop {
-        match process::wait(pid, 0) {
-            Ok(Some((_, status))) => return Ok(status),
-            Ok(None) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
     }
 }
 

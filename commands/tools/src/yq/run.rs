@@ -2,19 +2,17 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use secure_exec_cli::{Failure, fail};
-use secure_exec_sys::fd::{self, Cloexec, O_CLOEXEC, O_CREAT, O_EXCL, O_RDONLY, O_WRONLY};
-use secure_exec_sys::process::{self, Action, Program, SEARCH_PATH};
+use secure_exec_sys::child::{self, Piped, high};
+use secure_exec_sys::fd::{self, O_CLOEXEC, O_CREAT, O_EXCL, O_RDONLY, O_WRONLY};
+use secure_exec_sys::process;
 use secure_exec_sys::{Fd, errno};
 
 use super::filter::MARK;
 use super::value::{Value, read_json};
-
-/// The status where jq is killed.
-const KILLED: i32 = 128;
 
 /// What jq made of each document.
 pub struct Results {
@@ -49,58 +47,14 @@ pub fn jq(arguments: &[OsString], inputs: &[Value]) -> Result<Results, Failure> 
 
 fn run(arguments: &[OsString], input: &[u8]) -> io::Result<(Vec<u8>, i32)> {
     let input = held(input)?;
-    let (reader, writer) = fd::pipe(0)?;
-    let (reader, writer) = (high(reader)?, high(writer)?);
     let mut args: Vec<OsString> = vec!["jq".into()];
     args.extend(arguments.iter().cloned());
-    let env = std::env::vars_os().map(|(name, value)| {
-        let mut pair = name;
-        pair.push("=");
-        pair.push(value);
-        pair
-    });
-    let pid = process::spawn(&Program {
-        flags: SEARCH_PATH,
-        file: "jq".into(),
-        args,
-        env: env.collect(),
-        actions: vec![
-            Action::Dup2 {
-                oldfd: input,
-                fd: 0,
-            },
-            Action::Dup2 {
-                oldfd: writer,
-                fd: 1,
-            },
-        ],
-        ..Program::default()
-    });
-    fd::close(writer)?;
+    let piped = Piped::reading(child::program(&args), Some(input));
     fd::close(input)?;
-    let pid = pid?;
+    let mut piped = piped?;
     let mut printed = Vec::new();
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        match fd::read(reader, &mut buffer) {
-            Ok(0) => break,
-            Ok(length) => printed.extend_from_slice(&buffer[..length]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    fd::close(reader)?;
-    loop {
-        match process::wait(pid, 0) {
-            Ok(Some((_, status))) => {
-                let killed = || KILLED + status.signaled().unwrap_or(0);
-                return Ok((printed, status.exited().unwrap_or_else(killed)));
-            }
-            Ok(None) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
+    piped.read_to_end(&mut printed)?;
+    Ok((printed, piped.finish()?.shell_status()))
 }
 
 /// A file without a name that has this content, to be read: a pipe would be full before jq begins to write.
@@ -128,11 +82,4 @@ fn created(folder: &Path) -> io::Result<(PathBuf, Fd)> {
             Err(error) => return Err(error),
         }
     }
-}
-
-/// A descriptor above the standard ones, which jq is given anew.
-fn high(low: Fd) -> io::Result<Fd> {
-    let high = fd::dup_from(low, 10, Cloexec::Set);
-    fd::close(low)?;
-    high
 }

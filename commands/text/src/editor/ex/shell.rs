@@ -10,7 +10,7 @@ use secure_exec_sys::process;
 use crate::editor::file::{read_from, write_lines};
 use crate::editor::line::{Line, encode};
 use crate::message::reason;
-use crate::shell::{Direction, Piped, system};
+use crate::shell::{reading, system};
 
 use super::address::Range;
 use super::{Editor, Outcome};
@@ -91,7 +91,7 @@ fn filtered(line: &str, input: &[Line]) -> io::Result<Vec<Line>> {
         let quoted = name.display().to_string().replace('\'', "'\\''");
         let command = format!("{{ {line}\n}} < '{quoted}' 2>&1");
         let characters: Line = command.chars().collect();
-        let mut pipe = Piped::start(&encode(&characters), Direction::Read)?;
+        let mut pipe = reading(&encode(&characters))?;
         // Also behind a command that prints more than can be edited, which ends then.
         let printed = read_from(&mut pipe);
         pipe.finish()?;
