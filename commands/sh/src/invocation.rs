@@ -323,7 +323,9 @@ fn startup_files(shell: &mut Shell, invocation: &Invocation) {
 
 fn main_loop(shell: &mut Shell, input: &mut Input) -> i32 {
     loop {
-        let result: Exec = shell.run_input(input, !shell.interactive);
+        // Of a script that is read from a file the shell stays to the end: the process has the script's name.
+        let tail = !shell.interactive && shell.command_string;
+        let result: Exec = shell.run_input(input, tail);
         match result {
             Ok(status) => {
                 if shell.interactive && shell.traps.interrupted {
