@@ -57,6 +57,7 @@ export const hostTools = {
   sqlite3: "sqlite3",
   tree: "tree",
   script: "bsdutils",
+  watch: "procps",
   setsid: "util-linux",
   bc: "bc",
   dc: "dc",

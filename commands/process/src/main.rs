@@ -21,6 +21,7 @@ mod terminal;
 mod time;
 mod top;
 mod tree;
+mod watch;
 mod which;
 mod xargs;
 
@@ -56,7 +57,7 @@ const TOOLS: &[(&str, Tool)] = &[
     ("top", top::main),
     ("tput", terminal::tput),
     ("tree", tree::main),
-    ("watch", time::watch),
+    ("watch", watch::main),
     ("which", which::main),
     ("xargs", xargs::main),
 ];

@@ -1,20 +1,14 @@
-//! `time` and `watch`.
+//! `time`.
 
-use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use secure_exec_cli::{
-    Args, Failure, Outcome, Syntax, fail, flag, parse_duration, quote, required,
-};
+use secure_exec_cli::{Args, Failure, Outcome, Syntax, flag, required};
 use secure_exec_sys::errno;
-use secure_exec_sys::fd;
 use secure_exec_sys::process::{WaitStatus, times};
 
-use crate::clock::{local, now};
-use crate::run::{failure_status, run, start};
-use secure_exec_sys::child::{becomes, high_pipe, wait_for};
+use crate::run::{failure_status, run};
 
 const TIME: Syntax = Syntax {
     options: &[
@@ -197,128 +191,9 @@ pub fn time(args: &Args) -> Outcome {
     Ok(status)
 }
 
-const WATCH: Syntax = Syntax {
-    options: &[
-        required('n', "interval"),
-        flag('t', "no-title"),
-        flag('x', "exec"),
-        flag('e', "errexit"),
-        flag('g', "chgexit"),
-        flag('d', "differences"),
-    ],
-    usage: "[OPTION]... COMMAND [ARG]...",
-    usage_status: 1,
-    operand_ends: true,
-};
-
-pub fn watch(args: &Args) -> Outcome {
-    let parsed = WATCH.parse(args)?;
-    if parsed.operands.is_empty() {
-        return Err(WATCH.missing_operand(args));
-    }
-    // What the last run printed, to compare with.
-    let captures = parsed.has("chgexit") || parsed.has("differences");
-    let mut last: Option<String> = None;
-    let interval = match parsed.value("interval") {
-        None => Duration::from_secs(2),
-        Some(value) => parse_duration(&value.text()).ok_or_else(|| {
-            fail(format!(
-                "failed to parse argument: {}",
-                quote(&value.text())
-            ))
-        })?,
-    };
-    let words: Vec<String> = parsed
-        .operands
-        .iter()
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
-    let line = words.join(" ");
-    let command = if parsed.has("exec") {
-        parsed.operands.clone()
-    } else {
-        vec!["sh".into(), "-c".into(), line.clone().into()]
-    };
-    loop {
-        print!("\x1b[H\x1b[2J");
-        if !parsed.has("no-title") {
-            println!(
-                "Every {:.1}s: {line}    {}\n",
-                interval.as_secs_f64(),
-                local(now(), "%a %b %e %H:%M:%S %Y")
-            );
-        }
-        let cannot_run = |error: std::io::Error| Failure {
-            status: failure_status(&error),
-            message: errno::message(&error),
-        };
-        let status = if captures {
-            let (printed, status) = output_of(&command).map_err(cannot_run)?;
-            let shown = match &last {
-                Some(last) if parsed.has("differences") => marked(last, &printed),
-                _ => printed.clone(),
-            };
-            print!("{shown}");
-            std::io::stdout().flush()?;
-            if parsed.has("chgexit") && last.as_ref().is_some_and(|last| *last != printed) {
-                return Ok(0);
-            }
-            last = Some(printed);
-            status
-        } else {
-            run(&command, PathBuf::new()).map_err(cannot_run)?
-        };
-        if parsed.has("errexit") && status.shell_status() != 0 {
-            return Ok(8);
-        }
-        std::thread::sleep(interval.max(Duration::from_millis(100)));
-    }
-}
-
-/// What a command prints on both streams, and how it ends.
-fn output_of(command: &[OsString]) -> std::io::Result<(String, WaitStatus)> {
-    let (read, write) = high_pipe()?;
-    let actions = [1, 2].map(|standard| becomes(write, standard)).to_vec();
-    let pid = start(command, PathBuf::new(), actions);
-    fd::close(write)?;
-    let mut printed = Vec::new();
-    let mut buffer = [0; 4096];
-    loop {
-        match fd::read(read, &mut buffer) {
-            Ok(0) => break,
-            Ok(length) => printed.extend_from_slice(&buffer[..length]),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    fd::close(read)?;
-    let status = wait_for(pid?)?;
-    Ok((String::from_utf8_lossy(&printed).into_owned(), status))
-}
-
-/// A text with the characters that differ from the last one's in reverse.
-fn marked(last: &str, now: &str) -> String {
-    let mut old_lines = last.lines();
-    let mut text = String::new();
-    for line in now.lines() {
-        let mut old = old_lines.next().unwrap_or_default().chars();
-        for letter in line.chars() {
-            if old.next() == Some(letter) {
-                text.push(letter);
-            } else {
-                text += "\x1b[7m";
-                text.push(letter);
-                text += "\x1b[27m";
-            }
-        }
-        text.push('\n');
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Usage, marked};
+    use super::Usage;
     use secure_exec_sys::process::WaitStatus;
     use std::time::Duration;
 
@@ -334,14 +209,6 @@ mod tests {
         assert_eq!(
             usage.report("%e %U %S %E %P %x %C %% \\t|%q"),
             "61.50 30.75 0.00 1:01.50 50% 2 make all % \t|?q"
-        );
-    }
-
-    #[test]
-    fn differences_are_in_reverse() {
-        assert_eq!(
-            marked("a1\n", "a2\nb\n"),
-            "a\x1b[7m2\x1b[27m\n\x1b[7mb\x1b[27m\n"
         );
     }
 }
