@@ -96,3 +96,14 @@ pub trait EngineEvents: Send + Sync {
         let _ = pid;
     }
 }
+
+/// An embedder that is told of nothing.
+#[cfg(test)]
+pub(crate) struct Quiet;
+
+#[cfg(test)]
+impl EngineEvents for Quiet {
+    fn on_breach(&self, _breach: Breach) {}
+    fn on_fatal(&self, _message: &str, _limit: Option<Breach>) {}
+    fn on_stuck(&self, _pid: Pid) {}
+}

@@ -248,14 +248,7 @@ mod tests {
     use secure_exec_kernel::{Kernel, KernelConfig};
 
     use super::*;
-
-    struct Quiet;
-
-    impl EngineEvents for Quiet {
-        fn on_breach(&self, _breach: Breach) {}
-        fn on_fatal(&self, _message: &str, _limit: Option<Breach>) {}
-        fn on_stuck(&self, _pid: Pid) {}
-    }
+    use crate::embedder::events::Quiet;
 
     const SOME: u64 = 20_000_000;
 

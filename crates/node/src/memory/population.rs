@@ -114,18 +114,10 @@ pub(crate) fn reclaim_now_and_then(events: &dyn EngineEvents) {
 
 #[cfg(test)]
 mod tests {
-    use secure_exec_kernel::{Kernel, KernelConfig, Pid};
+    use secure_exec_kernel::{Kernel, KernelConfig};
 
     use super::*;
-    use crate::embedder::events::Breach;
-
-    struct Quiet;
-
-    impl EngineEvents for Quiet {
-        fn on_breach(&self, _breach: Breach) {}
-        fn on_fatal(&self, _message: &str, _limit: Option<Breach>) {}
-        fn on_stuck(&self, _pid: Pid) {}
-    }
+    use crate::embedder::events::Quiet;
 
     #[test]
     fn who_asks_for_memory_waits_for_programs_that_have_ended_and_for_no_others() {

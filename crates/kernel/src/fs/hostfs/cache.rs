@@ -48,19 +48,18 @@ pub(super) struct Stamp {
 impl Stamp {
     /// Of what is at a path now.
     pub fn now(files: &dyn HostFiles, path: &[u8]) -> Stamp {
-        Stamp {
-            at: files.now(),
-            lasts: lasting(path),
-            generation: files.generation(),
-            leased: None,
-        }
+        Stamp::lasting(files, lasting(path))
     }
 
     /// Of what is found now, and lasts as long.
     fn anew(&self, files: &dyn HostFiles) -> Stamp {
+        Stamp::lasting(files, self.lasts)
+    }
+
+    fn lasting(files: &dyn HostFiles, lasts: Duration) -> Stamp {
         Stamp {
             at: files.now(),
-            lasts: self.lasts,
+            lasts,
             generation: files.generation(),
             leased: None,
         }
