@@ -1,12 +1,10 @@
-//! `cat` and `tac`: print files, and print their lines from the last to the first.
+//! `cat`: prints files.
 
 use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 
-use secure_exec_cli::{
-    Args, Failure, Outcome, Parsed, Syntax, bytes, fail, flag, quote, required, visible, warn,
-};
+use secure_exec_cli::{Args, Outcome, Parsed, Syntax, flag, quote, visible, warn};
 use secure_exec_sys::fd;
 use secure_exec_sys::path::stat;
 use secure_exec_sys::{errno, stat::S_IFREG};
@@ -194,83 +192,4 @@ impl Lines {
             }
         }
     }
-}
-
-const TAC: Syntax = Syntax {
-    options: &[
-        flag('b', "before"),
-        flag('r', "regex"),
-        required('s', "separator"),
-    ],
-    usage: "[OPTION]... [FILE]...",
-    usage_status: 1,
-    operand_ends: false,
-};
-
-pub fn tac(args: &Args) -> Outcome {
-    let parsed = TAC.parse(args)?;
-    if parsed.has("regex") {
-        return Err(fail("-r is not supported"));
-    }
-    let separator = parsed
-        .value("separator")
-        .map_or_else(|| b"\n".to_vec(), |value| bytes(&value.os()).to_vec());
-    if separator.is_empty() {
-        return Err(fail("separator cannot be empty"));
-    }
-    let mut status = 0;
-    for operand in operands(&parsed) {
-        let mut content = Vec::new();
-        let read = open(&operand)
-            .and_then(|mut input| input.read_to_end(&mut content).map_err(Trouble::Input));
-        match read {
-            Ok(_) => reverse(&content, &separator, parsed.has("before"))?,
-            Err(trouble) => {
-                warn(&args.name, tac_message(&operand, &trouble));
-                status = 1;
-            }
-        }
-    }
-    Ok(status)
-}
-
-fn tac_message(operand: &OsString, trouble: &Trouble) -> String {
-    match trouble {
-        Trouble::Input(error) if errno::is(error, errno::EISDIR) => {
-            format!(
-                "{}: read error: {}",
-                operand.to_string_lossy(),
-                errno::message(error)
-            )
-        }
-        Trouble::Input(error) => {
-            format!(
-                "failed to open {} for reading: {}",
-                quote(operand),
-                errno::message(error)
-            )
-        }
-        _ => format!("{}: input file is output file", operand.to_string_lossy()),
-    }
-}
-
-/// Writes the records from the last to the first; each ends, or begins, with the separator.
-fn reverse(content: &[u8], separator: &[u8], before: bool) -> Result<(), Failure> {
-    let mut cuts = vec![0];
-    let mut at = 0;
-    while at + separator.len() <= content.len() {
-        if content[at..].starts_with(separator) {
-            cuts.push(if before { at } else { at + separator.len() });
-            at += separator.len();
-        } else {
-            at += 1;
-        }
-    }
-    cuts.push(content.len());
-    let mut out = BufWriter::new(io::stdout().lock());
-    for pair in cuts.windows(2).rev() {
-        out.write_all(&content[pair[0]..pair[1]])?;
-    }
-    out.flush()?;
-    Ok(())
 }

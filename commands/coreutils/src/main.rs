@@ -1,7 +1,7 @@
 //! The coreutils as one program: the name it is called by decides which it is. Called `coreutils`, the
 //! first argument is the name.
 //!
-//! What works on text comes from uutils (`uutils.rs`). What deals in modes, owners, processes and terminals,
+//! Most of what works on text comes from uutils (`uutils.rs`). What deals in modes, owners, processes and terminals,
 //! which WASI preview 1 lacks, is written here on `secure_exec_sys`.
 
 mod cat;
@@ -9,24 +9,29 @@ mod checksum;
 mod chmod;
 mod chown;
 mod copying;
+mod csplit;
 mod date;
 mod dd;
 mod df;
 mod du;
 mod env;
+mod expression;
 mod head;
 mod identity;
+mod input;
 mod launch;
 mod links;
 mod ls;
 mod machine;
 mod make;
+mod nl;
 mod printf;
 mod removal;
 mod sort;
 mod split;
 mod stat;
 mod stty;
+mod tac;
 mod tail;
 mod test;
 mod touch;
@@ -49,6 +54,7 @@ const OWN: &[(&str, Tool)] = &[
     ("chmod", chmod::main),
     ("chown", chown::chown),
     ("cp", copying::cp),
+    ("csplit", csplit::main),
     ("dd", dd::main),
     ("df", df::main),
     ("dir", ls::dir),
@@ -65,14 +71,16 @@ const OWN: &[(&str, Tool)] = &[
     ("mkfifo", make::mkfifo),
     ("mv", copying::mv),
     ("nice", launch::nice),
+    ("nl", nl::main),
     ("nohup", launch::nohup),
     ("nproc", machine::nproc),
     ("rm", removal::rm),
     ("sort", sort::main),
+    ("split", split::main),
     ("stat", stat::main),
     ("stty", stty::main),
     ("sync", machine::sync),
-    ("tac", cat::tac),
+    ("tac", tac::main),
     ("test", test::main),
     ("timeout", launch::timeout),
     ("tty", machine::tty),

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use secure_exec_sys::process::umask;
 
-use crate::{date, head, printf, split, touch};
+use crate::{date, head, printf, touch};
 
 macro_rules! tools {
     ($($name:literal => $krate:ident),* $(,)?) => {
@@ -28,7 +28,6 @@ tools! {
     "basenc" => uu_basenc,
     "cksum" => uu_cksum,
     "comm" => uu_comm,
-    "csplit" => uu_csplit,
     "cut" => uu_cut,
     "date" => uu_date,
     "dircolors" => uu_dircolors,
@@ -46,7 +45,6 @@ tools! {
     "ln" => uu_ln,
     "md5sum" => uu_md5sum,
     "mktemp" => uu_mktemp,
-    "nl" => uu_nl,
     "numfmt" => uu_numfmt,
     "od" => uu_od,
     "paste" => uu_paste,
@@ -68,7 +66,6 @@ tools! {
     "shred" => uu_shred,
     "shuf" => uu_shuf,
     "sleep" => uu_sleep,
-    "split" => uu_split,
     "sum" => uu_sum,
     "tail" => uu_tail,
     "tee" => uu_tee,
@@ -93,9 +90,6 @@ pub fn run(name: &str, mut list: Vec<OsString>) -> i32 {
             unsafe { std::env::remove_var("TMPDIR") };
         }
     }
-    if name == "nl" {
-        attach_negative(&mut list);
-    }
     if name == "od" {
         name_octal_shorts(&mut list);
     }
@@ -112,9 +106,6 @@ pub fn run(name: &str, mut list: Vec<OsString>) -> i32 {
     }
     if name == "head" {
         return head::main(list, |list| call("head", list));
-    }
-    if name == "split" {
-        return split::main(list, |list| call("split", list));
     }
     let status = call(name, list);
     match malformed.flatten() {
@@ -163,28 +154,5 @@ fn name_octal_shorts(list: &mut [OsString]) {
         if letters.contains('B') {
             *word = format!("{}{value}", letters.replace('B', "o")).into();
         }
-    }
-}
-
-/// Attaches a negative number to the option of `nl` before it: uutils takes it for options.
-fn attach_negative(list: &mut Vec<OsString>) {
-    let mut at = 1;
-    while at + 1 < list.len() {
-        let (option, value) = (list[at].to_string_lossy(), list[at + 1].to_string_lossy());
-        let is_number = value.strip_prefix('-').is_some_and(|digits| {
-            !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
-        });
-        let attached = match &*option {
-            "-v" | "-i" if is_number => Some(format!("{option}{value}")),
-            "--starting-line-number" | "--line-increment" if is_number => {
-                Some(format!("{option}={value}"))
-            }
-            _ => None,
-        };
-        if let Some(attached) = attached {
-            list[at] = attached.into();
-            list.remove(at + 1);
-        }
-        at += 1;
     }
 }

@@ -2,6 +2,7 @@
 
 #[path = "../../cli/tests/harness/mod.rs"]
 mod harness;
+mod layout;
 
 use harness::{Harness, assert_manifest_names_all};
 
