@@ -39,8 +39,11 @@ pub(super) fn patch_process_object(scope: Scope, args: Args, _rv: Return) {
         return;
     };
     performance::start(&env);
-    // As Node at its start: writing to a closed pipe is an error, not the end. It cannot fail for this signal.
-    let _ = process.sigaction(Signal::SIGPIPE, Disposition::Ignore);
+    // As Node at its start (`PlatformInit` of src/node.cc): writing to a closed pipe, or beyond the size that files may
+    // have, is an error, not the end. It cannot fail for these signals.
+    for signal in [Signal::SIGPIPE, Signal::SIGXFSZ] {
+        let _ = process.sigaction(signal, Disposition::Ignore);
+    }
     if env.options.borrow().flag("--disable-sigusr1") {
         let _ = process.sigaction(Signal::SIGUSR1, Disposition::Ignore);
     } else if env.worker().is_none() {
