@@ -1,13 +1,20 @@
-//! `ts`: the time in front of each line.
+//! `ts`: the time in front of each line, or in place of the times in them.
+
+mod found;
 
 use std::io::{self, BufRead, Write};
 use std::time::{Duration, Instant, SystemTime};
 
-use secure_exec_cli::{Args, Date, Outcome, Syntax, flag};
+use secure_exec_cli::{Args, Date, Outcome, Syntax, Zone, flag};
 
 const SYNTAX: Syntax = Syntax {
-    options: &[flag('i', "i"), flag('s', "s"), flag('m', "m")],
-    usage: "[-i | -s] [-m] [format]",
+    options: &[
+        flag('r', "r"),
+        flag('i', "i"),
+        flag('s', "s"),
+        flag('m', "m"),
+    ],
+    usage: "[-r] [-i | -s] [-m] [format]",
     usage_status: 255,
     operand_ends: false,
 };
@@ -19,6 +26,15 @@ pub fn main(args: &Args) -> Outcome {
         .operands
         .first()
         .map(|format| format.to_string_lossy().into_owned());
+    // Lengths of time are the same everywhere.
+    let zone = if elapsed {
+        Zone::named(None)
+    } else {
+        Zone::local()
+    };
+    if parsed.has("r") {
+        return replace(given.as_deref(), &Zone::local());
+    }
     let format = given.unwrap_or_else(|| {
         if elapsed {
             "%H:%M:%S"
@@ -47,16 +63,50 @@ pub fn main(args: &Args) -> Outcome {
                 .unwrap_or_default()
         };
         let mut out = io::stdout().lock();
-        write!(out, "{} ", stamp(&format, now))?;
+        write!(out, "{} ", stamp(&format, now, &zone))?;
         out.write_all(&line)?;
         out.flush()?;
     }
 }
 
-/// A moment by a format of `strftime(3)`; `%.S`, `%.s` and `%.T` have microseconds.
-fn stamp(format: &str, at: Duration) -> String {
+/// Writes the lines with their first timestamp as how long ago it was, or in a form.
+fn replace(format: Option<&str>, zone: &Zone) -> Outcome {
+    let mut input = io::stdin().lock();
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if input.read_until(b'\n', &mut line)? == 0 {
+            return Ok(0);
+        }
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .map_or(0, |now| i64::try_from(now.as_secs()).unwrap_or(i64::MAX));
+        if let Some(found) = found::first(&line, zone, now) {
+            let shown = match format {
+                None => found::ago(now.saturating_sub(found.seconds)),
+                Some(format) => stamp_at(format, found.seconds, 0, zone),
+            };
+            line.splice(found.start..found.end, shown.into_bytes());
+        }
+        let mut out = io::stdout().lock();
+        out.write_all(&line)?;
+        out.flush()?;
+    }
+}
+
+fn stamp(format: &str, at: Duration, zone: &Zone) -> String {
     let seconds = i64::try_from(at.as_secs()).unwrap_or(i64::MAX);
-    let date = Date::from_seconds(seconds);
+    stamp_at(format, seconds, at.subsec_micros(), zone)
+}
+
+/// A moment by a format of `strftime(3)`; `%.S`, `%.s` and `%.T` have microseconds.
+fn stamp_at(format: &str, seconds: i64, micros: u32, zone: &Zone) -> String {
+    let date = zone.date(seconds);
+    let field = |letter: char, date: &Date, seconds: i64| match letter {
+        'Z' => zone.offset(seconds).name,
+        'z' => zone.offset(seconds).digits(),
+        letter => field(letter, date, seconds),
+    };
     let mut out = String::new();
     let mut letters = format.chars();
     while let Some(c) = letters.next() {
@@ -72,7 +122,7 @@ fn stamp(format: &str, at: Duration) -> String {
             match letters.next() {
                 Some(inner @ ('S' | 's' | 'T')) => {
                     out.push_str(&field(inner, &date, seconds));
-                    out.push_str(&format!(".{:06}", at.subsec_micros()));
+                    out.push_str(&format!(".{micros:06}"));
                 }
                 other => {
                     out.push_str("%.");
@@ -129,8 +179,6 @@ fn field(letter: char, date: &Date, seconds: i64) -> String {
         'D' | 'x' => all("m/d/y"),
         'X' => all("H:M:S"),
         'c' => all("a b e H:M:S Y"),
-        'Z' => "UTC".to_owned(),
-        'z' => "+0000".to_owned(),
         'n' => "\n".to_owned(),
         't' => "\t".to_owned(),
         '%' => "%".to_owned(),
