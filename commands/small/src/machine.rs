@@ -1,11 +1,10 @@
-//! Commands about the machine: `free`, `uptime`, `getent` and `uuidgen`.
+//! Commands about the machine: `free`, `uptime` and `uuidgen`.
 
 use std::fs;
 use std::io::Read;
 
 use secure_exec_cli::{Args, Failure, Outcome, Syntax, fail, flag};
 use secure_exec_sys::errno;
-use secure_exec_sys::users::{self, Group, User};
 
 const FREE: Syntax = Syntax {
     options: &[
@@ -161,119 +160,6 @@ pub fn uptime(args: &Args) -> Outcome {
     };
     println!(" {} up {up},  0 users,  load average: {load}", clock(now));
     Ok(0)
-}
-
-const GETENT: Syntax = Syntax {
-    options: &[],
-    usage: "database [key ...]",
-    usage_status: 1,
-    operand_ends: false,
-};
-
-/// A key was not found.
-const NOT_FOUND: i32 = 2;
-
-/// Entries of the files in `/etc`.
-pub fn getent(args: &Args) -> Outcome {
-    let parsed = GETENT.parse(args)?;
-    let Some((database, keys)) = parsed.operands.split_first() else {
-        return Err(GETENT.wrong(args, "wrong number of arguments"));
-    };
-    let keys: Vec<String> = keys
-        .iter()
-        .map(|key| key.to_string_lossy().into_owned())
-        .collect();
-    let database = database.to_string_lossy();
-    let user = |user: &User| {
-        format!(
-            "{}:x:{}:{}:{}:{}:{}",
-            user.name, user.uid, user.gid, user.gecos, user.home, user.shell
-        )
-    };
-    let group =
-        |group: &Group| format!("{}:x:{}:{}", group.name, group.gid, group.members.join(","));
-    let found: Vec<Option<String>> = match (&*database, keys.is_empty()) {
-        ("passwd", true) => users::users().iter().map(|each| Some(user(each))).collect(),
-        ("group", true) => users::groups()
-            .iter()
-            .map(|each| Some(group(each)))
-            .collect(),
-        ("passwd", false) => keys
-            .iter()
-            .map(|key| match key.parse() {
-                Ok(uid) => users::user_by_uid(uid),
-                Err(_) => users::user_by_name(key),
-            })
-            .map(|each| each.as_ref().map(user))
-            .collect(),
-        ("group", false) => keys
-            .iter()
-            .map(|key| match key.parse() {
-                Ok(gid) => users::group_by_gid(gid),
-                Err(_) => users::group_by_name(key),
-            })
-            .map(|each| each.as_ref().map(group))
-            .collect(),
-        ("hosts" | "ahosts", _) => hosts(&keys),
-        ("services" | "protocols", _) => named(&database, &keys),
-        _ => return Err(fail(format!("Unknown database: {database}"))),
-    };
-    found.iter().flatten().for_each(|line| println!("{line}"));
-    Ok(if found.iter().any(Option::is_none) {
-        NOT_FOUND
-    } else {
-        0
-    })
-}
-
-/// Lines of `/etc/hosts`: all, or the first with each name or address.
-fn hosts(keys: &[String]) -> Vec<Option<String>> {
-    let text = fs::read_to_string("/etc/hosts").unwrap_or_default();
-    let entries: Vec<Vec<&str>> = text
-        .lines()
-        .map(|line| {
-            line.split('#')
-                .next()
-                .unwrap_or_default()
-                .split_ascii_whitespace()
-                .collect()
-        })
-        .filter(|words: &Vec<&str>| words.len() > 1)
-        .collect();
-    let shown = |words: &Vec<&str>| format!("{:<15} {}", words[0], words[1..].join(" "));
-    if keys.is_empty() {
-        return entries.iter().map(|words| Some(shown(words))).collect();
-    }
-    let find = |key: &String| {
-        let known = entries
-            .iter()
-            .find(|words| words.contains(&key.as_str()))
-            .map(shown);
-        known.or_else(|| {
-            let addresses = secure_exec_sys::net::lookup(key).ok()?;
-            addresses
-                .first()
-                .map(|address| format!("{:<15} {key}", address.to_string()))
-        })
-    };
-    keys.iter().map(find).collect()
-}
-
-/// Lines of a file in `/etc` by their first word.
-fn named(database: &str, keys: &[String]) -> Vec<Option<String>> {
-    let text = fs::read_to_string(format!("/etc/{database}")).unwrap_or_default();
-    let lines = || {
-        text.lines()
-            .filter(|line| !line.starts_with('#') && !line.trim().is_empty())
-    };
-    if keys.is_empty() {
-        return lines().map(|line| Some(line.to_owned())).collect();
-    }
-    let first =
-        |line: &&str, key: &String| line.split_ascii_whitespace().next() == Some(key.as_str());
-    keys.iter()
-        .map(|key| lines().find(|line| first(line, key)).map(str::to_owned))
-        .collect()
 }
 
 const UUIDGEN: Syntax = Syntax {

@@ -4,6 +4,7 @@ mod bc;
 mod column;
 mod dc;
 mod environment;
+mod getent;
 mod getopt;
 mod hexdump;
 mod hexdump_format;
@@ -29,7 +30,7 @@ const TOOLS: &[(&str, Tool)] = &[
     ("dos2unix", lines::dos2unix),
     ("envsubst", environment::envsubst),
     ("free", machine::free),
-    ("getent", machine::getent),
+    ("getent", getent::main),
     ("getopt", getopt::main),
     ("hd", hexdump::hd),
     ("hexdump", hexdump::hexdump),
