@@ -26,5 +26,5 @@ pub use mode::{ModeChange, parse_mode};
 pub use multicall::dispatch;
 pub use numbers::{Sizes, human_size, parse_duration, parse_size};
 pub use options::{Arity, Opt, Parsed, Syntax, Value, flag, optional, required};
-pub use quote::{needs_quotes, quote, shell_escape};
+pub use quote::{needs_quotes, quote, quote_text, shell_escape};
 pub use zone::{Offset, Zone};

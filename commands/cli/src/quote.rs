@@ -14,6 +14,32 @@ pub fn quote(path: &(impl AsRef<Path> + ?Sized)) -> String {
     shell_escape(raw, true)
 }
 
+/// What is no name in messages: in single quotes, what cannot be shown by the escapes of C.
+#[must_use]
+pub fn quote_text(raw: &[u8]) -> String {
+    let mut out = String::from("'");
+    for chunk in raw.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            match character {
+                '\n' => out.push_str("\\n"),
+                '\t' => out.push_str("\\t"),
+                '\r' => out.push_str("\\r"),
+                '\x07' => out.push_str("\\a"),
+                '\x08' => out.push_str("\\b"),
+                '\x0b' => out.push_str("\\v"),
+                '\x0c' => out.push_str("\\f"),
+                '\'' => out.push_str("\\'"),
+                '\\' => out.push_str("\\\\"),
+                c if c.is_control() => out.push_str(&octal(c.to_string().as_bytes())),
+                c => out.push(c),
+            }
+        }
+        out.push_str(&octal(chunk.invalid()));
+    }
+    out.push('\'');
+    out
+}
+
 /// Whether a shell would not read the name as the one word it is.
 #[must_use]
 pub fn needs_quotes(raw: &[u8]) -> bool {
@@ -108,7 +134,13 @@ fn octal(raw: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{quote, shell_escape};
+    use super::{quote, quote_text, shell_escape};
+
+    #[test]
+    fn text_is_quoted_as_in_c() {
+        assert_eq!(quote_text(b"a b"), "'a b'");
+        assert_eq!(quote_text(b"it's\\\n\x01\xff"), r"'it\'s\\\n\001\377'");
+    }
 
     #[test]
     fn names_are_quoted_as_by_gnu() {

@@ -15,6 +15,7 @@ mod dd;
 mod df;
 mod du;
 mod env;
+mod expr;
 mod expression;
 mod head;
 mod identity;
@@ -55,11 +56,13 @@ const OWN: &[(&str, Tool)] = &[
     ("chown", chown::chown),
     ("cp", copying::cp),
     ("csplit", csplit::main),
+    ("date", date::main),
     ("dd", dd::main),
     ("df", df::main),
     ("dir", ls::dir),
     ("du", du::main),
     ("env", env::main),
+    ("expr", expr::main),
     ("groups", identity::groups),
     ("hostname", machine::hostname),
     ("id", identity::id),

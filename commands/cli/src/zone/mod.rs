@@ -17,6 +17,8 @@ pub struct Offset {
     pub seconds: i64,
     /// `EST`.
     pub name: String,
+    /// Whether it is that of summer time.
+    pub summer: bool,
 }
 
 impl Offset {
@@ -24,6 +26,7 @@ impl Offset {
         Self {
             seconds: 0,
             name: name.to_owned(),
+            summer: false,
         }
     }
 
@@ -48,6 +51,12 @@ impl Zone {
     /// The zone that a value of `TZ` names; UTC without one, or if it names none.
     #[must_use]
     pub fn named(tz: Option<&str>) -> Self {
+        Self::with_database(tz, |name| output_of("/bin/date", &format!("--tzif={name}")))
+    }
+
+    /// As [`Zone::named`], for a program that has the database of zones: `file` gives the file of a name.
+    #[must_use]
+    pub fn with_database(tz: Option<&str>, file: impl FnOnce(&str) -> Option<Vec<u8>>) -> Self {
         let name = tz.map(|tz| tz.strip_prefix(':').unwrap_or(tz));
         let name = name.filter(|name| !name.is_empty()).unwrap_or("UTC");
         if matches!(name, "UTC" | "GMT" | "Etc/UTC") {
@@ -55,14 +64,20 @@ impl Zone {
             let letters = name.rsplit('/').next().unwrap_or(name);
             return Self::of(Rule::fixed(Offset::utc(letters)));
         }
-        if let Some(rule) = Rule::parse(name) {
+        // These are rules of POSIX, and the database has them with what was before the rule.
+        let in_both = matches!(name, "EST5EDT" | "CST6CDT" | "MST7MDT" | "PST8PDT");
+        let own = Rule::parse(name);
+        if let Some(rule) = own.clone().filter(|_| !in_both) {
             return Self::of(rule);
         }
-        let file = in_database(name);
+        let file = in_filesystem(name, file);
         if let Some((transitions, footer)) = file.as_deref().and_then(tzif::parse)
             && let Some(rule) = Rule::parse(&footer).or_else(|| transitions.last_rule())
         {
             return Self { transitions, rule };
+        }
+        if let Some(rule) = own {
+            return Self::of(rule);
         }
         // What the C library makes of a name that it does not find: the letters it begins with.
         let letters: String = name.chars().take_while(char::is_ascii_alphabetic).collect();
@@ -113,16 +128,15 @@ impl Zone {
     }
 }
 
-/// The file of a zone, from the filesystem or from `date`.
-fn in_database(name: &str) -> Option<Vec<u8>> {
+/// The file of a zone, from the filesystem or else from the database.
+fn in_filesystem(name: &str, database: impl FnOnce(&str) -> Option<Vec<u8>>) -> Option<Vec<u8>> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "/_+-".contains(c);
     if !name.chars().all(plain) || name.starts_with('/') {
         return None;
     }
-    if let Ok(bytes) = std::fs::read(format!("/usr/share/zoneinfo/{name}")) {
-        return Some(bytes);
-    }
-    output_of("/bin/date", &format!("--tzif={name}"))
+    std::fs::read(format!("/usr/share/zoneinfo/{name}"))
+        .ok()
+        .or_else(|| database(name))
 }
 
 /// What a program writes; nothing if it fails.

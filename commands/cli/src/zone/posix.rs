@@ -76,7 +76,11 @@ impl Rule {
         let mut rest = text;
         let name = abbreviation(&mut rest)?;
         let seconds = -clock(&mut rest)?;
-        let standard = Offset { seconds, name };
+        let standard = Offset {
+            seconds,
+            name,
+            summer: false,
+        };
         if rest.is_empty() {
             return Some(Self::fixed(standard));
         }
@@ -86,7 +90,11 @@ impl Rule {
         } else {
             -clock(&mut rest)?
         };
-        let offset = Offset { seconds, name };
+        let offset = Offset {
+            seconds,
+            name,
+            summer: true,
+        };
         if rest.is_empty() {
             rest = DEFAULT;
         }
@@ -103,7 +111,10 @@ impl Rule {
         let Some(summer) = &self.summer else {
             return &self.standard;
         };
-        let year = Date::from_seconds(seconds + self.standard.seconds).year;
+        // The C library knows no rule of a year before 1970: that year's counts.
+        let year = Date::from_seconds(seconds + self.standard.seconds)
+            .year
+            .max(1970);
         let moment = |(day, time): (Day, i64), before: &Offset| {
             day.of(year) * 86_400 + time - before.seconds
         };

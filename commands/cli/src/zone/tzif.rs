@@ -81,6 +81,7 @@ pub fn parse(bytes: &[u8]) -> Option<(Transitions, String)> {
         Some(Offset {
             seconds: integer(&record[..4])?,
             name: String::from_utf8_lossy(name).into_owned(),
+            summer: record[4] != 0,
         })
     };
     let mut changes = Vec::with_capacity(times);

