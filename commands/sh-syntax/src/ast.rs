@@ -53,7 +53,7 @@ pub struct Function {
     pub line: u32,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Simple {
     pub assigns: Vec<Assign>,
     pub args: Vec<Arg>,
@@ -64,13 +64,13 @@ pub struct Simple {
 }
 
 /// A word, or an assignment given to a declaration utility.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Arg {
     Word(Word),
     Assign(Assign),
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Assign {
     pub name: String,
     pub index: Option<Word>,
@@ -78,21 +78,22 @@ pub struct Assign {
     pub value: AssignValue,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum AssignValue {
     Scalar(Word),
-    Array(Vec<Element>),
+    /// The members, and the list as it was written, for traces.
+    Array(Vec<Element>, Rc<str>),
 }
 
 /// One member of `a=(...)`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Element {
     pub index: Option<Word>,
     pub append: bool,
     pub value: Word,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Redirect {
     /// The descriptor, or the variable of `{name}>`.
     pub fd: RedirectFd,
@@ -102,7 +103,7 @@ pub struct Redirect {
     pub body: Option<Rc<OnceCell<Word>>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum RedirectFd {
     Default,
     Number(i32),

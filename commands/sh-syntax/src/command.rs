@@ -446,7 +446,8 @@ impl Parser<'_> {
         }
         let value = if self.bash() && self.peek_raw() == Some('(') {
             self.next_raw();
-            AssignValue::Array(self.elements()?)
+            let (elements, text) = self.elements()?;
+            AssignValue::Array(elements, text.into())
         } else {
             AssignValue::Scalar(self.word()?.unwrap_or_default())
         };
@@ -491,16 +492,18 @@ impl Parser<'_> {
     }
 
     /// The members of `name=(...)` after the parenthesis.
-    fn elements(&mut self) -> Result<Vec<Element>> {
+    fn elements(&mut self) -> Result<(Vec<Element>, String)> {
         let mut elements = Vec::new();
+        let mut written = Vec::new();
         loop {
             self.skip_newlines()?;
             if self.eat(')') {
-                return Ok(elements);
+                return Ok((elements, written.join(" ")));
             }
             if self.peek().is_none() {
                 return Err(self.unterminated(")"));
             }
+            let start = self.input.pos;
             let mut index = None;
             let mut append = false;
             if self.peek() == Some('[') && self.subscript_then_equals() {
@@ -524,6 +527,7 @@ impl Parser<'_> {
                 }),
                 None => return Err(self.unexpected()),
             }
+            written.push(self.source_since(start));
         }
     }
 

@@ -5,6 +5,29 @@ use crate::command::one_line;
 use crate::parser::{Parser, Result};
 use crate::text;
 
+/// The text before the first place where `ends` holds outside of quotes and parentheses.
+fn head(source: &str, ends: impl Fn(&str) -> bool) -> &str {
+    let mut quote = None;
+    let mut depth = 0_u32;
+    let mut escaped = false;
+    for (at, c) in source.char_indices() {
+        if escaped {
+            escaped = false;
+            continue;
+        }
+        match (quote, c) {
+            (None | Some('"'), '\\') => escaped = true,
+            (None, '\'' | '"' | '`') => quote = Some(c),
+            (Some(open), c) if open == c => quote = None,
+            (None, '(') => depth += 1,
+            (None, ')') => depth = depth.saturating_sub(1),
+            (None, _) if depth == 0 && ends(&source[at..]) => return &source[..at],
+            _ => {}
+        }
+    }
+    source
+}
+
 impl Parser<'_> {
     /// A compound command with its redirections.
     fn finish(&mut self, body: Compound, line: u32, start: usize) -> Result<Command> {
@@ -39,12 +62,22 @@ impl Parser<'_> {
             Compound::Arith(_) => format!("(({}))", source.get(2..source.len() - 2).unwrap_or("")),
             Compound::Cond(_) => format!("[[ {} ]]", one_line(inside(2))),
             Compound::For { .. } | Compound::Select { .. } => {
-                let head = source.split(['\n', ';']).next().unwrap_or("");
-                one_line(head).trim().to_owned()
+                let head = head(&source, |rest| rest.starts_with(['\n', ';']));
+                let list = matches!(
+                    body,
+                    Compound::For { words: None, .. } | Compound::Select { words: None, .. }
+                );
+                let all = if list { " in \"$@\"" } else { "" };
+                format!("{}{all}", one_line(head).trim())
             }
             Compound::Case { .. } => {
-                let head = source.split_inclusive(" in").next().unwrap_or("");
-                format!("{} ", one_line(head))
+                let head = head(&source, |rest| {
+                    let end = rest
+                        .strip_prefix([' ', '\t', '\n'])
+                        .and_then(|r| r.strip_prefix("in"));
+                    end.is_some_and(|end| end.starts_with(char::is_whitespace))
+                });
+                format!("{} in ", one_line(head).trim_end())
             }
             _ => String::new(),
         }

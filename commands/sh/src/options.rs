@@ -15,6 +15,7 @@ pub struct Options {
     pub verbose: bool,
     pub xtrace: bool,
     pub ignoreeof: bool,
+    pub keyword: bool,
     pub pipefail: bool,
     pub errtrace: bool,
     pub functrace: bool,
@@ -67,7 +68,7 @@ pub struct Options {
 type Field = fn(&mut Options) -> &mut bool;
 
 /// Options of `set`: letter (a space: none), long name, field.
-pub const SET: [(char, &str, Field); 25] = [
+pub const SET: [(char, &str, Field); 26] = [
     ('a', "allexport", |o| &mut o.allexport),
     ('B', "braceexpand", |o| &mut o.braceexpand),
     (' ', "emacs", |o| &mut o.emacs),
@@ -79,6 +80,7 @@ pub const SET: [(char, &str, Field); 25] = [
     (' ', "history", |o| &mut o.history),
     (' ', "ignoreeof", |o| &mut o.ignoreeof),
     (' ', "interactive-comments", |o| &mut o.interactive_comments),
+    ('k', "keyword", |o| &mut o.keyword),
     ('m', "monitor", |o| &mut o.monitor),
     ('C', "noclobber", |o| &mut o.noclobber),
     ('n', "noexec", |o| &mut o.noexec),

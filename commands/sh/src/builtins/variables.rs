@@ -132,6 +132,11 @@ fn mark(
         if let Some(array) = shell.take_array(first + i) {
             shell.store_array(target, array)?;
         } else if let Some(value) = value {
+            if shell.bash && shell.options.xtrace {
+                let plus = if append { "+" } else { "" };
+                let shown = shell.quoted_for_trace(value);
+                shell.trace(&format!("{target}{plus}={shown}"));
+            }
             shell.assign_text(target, value.to_owned(), append)?;
         }
         let resolved = shell.resolve(target);

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use secure_exec_sys as sys;
+
 use crate::shell::{Flow, Shell};
 use crate::syntax::ast::{Assign, AssignValue, Element};
+use crate::text;
 use crate::variables::Value;
 
 /// The expanded members of `name=(...)`.
@@ -84,7 +87,7 @@ impl Shell {
 
     /// An assignment before a command. An array comes to it as text: the environment has no arrays.
     fn assign_given(&mut self, assign: &Assign) -> Result<(), Flow> {
-        let AssignValue::Array(elements) = &assign.value else {
+        let AssignValue::Array(elements, _) = &assign.value else {
             return self.assign_one(assign, false);
         };
         let items = self.expand_elements(elements)?;
@@ -113,18 +116,17 @@ impl Shell {
         let name = &assign.name;
         let shown = shown && self.options.xtrace;
         let word = match &assign.value {
-            AssignValue::Array(elements) => {
+            AssignValue::Array(elements, written) => {
                 if let Some(index) = &assign.index {
                     let index = index.literal().unwrap_or_default().to_owned();
                     return self.fatal(&format!(
                         "{name}[{index}]: cannot assign list to array member"
                     ));
                 }
-                let items = self.expand_elements(elements)?;
                 if shown {
-                    let list = self.elements_for_trace(&items, false);
-                    self.trace_assignment(assign, None, &list);
+                    self.trace_assignment(assign, None, &format!("({written})"));
                 }
+                let items = self.expand_elements(elements)?;
                 let append = assign.append;
                 return self.store_array(name, ArrayValue { append, items });
             }
@@ -158,23 +160,19 @@ impl Shell {
         self.assign_element(name, &index, text)
     }
 
-    /// The members of an array as `set -x` shows them.
-    pub(super) fn elements_for_trace(
-        &self,
-        items: &[(Option<String>, bool, String)],
-        quoted: bool,
-    ) -> String {
+    /// The members of an array that a declaration is given, as `set -x` shows them.
+    pub(super) fn elements_for_trace(&self, items: &[(Option<String>, bool, String)]) -> String {
+        let quoted = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
         let items: Vec<String> = items
             .iter()
             .map(|(key, append, text)| {
-                let text = if quoted || text.is_empty() {
-                    format!("'{}'", text.replace('\'', "'\\''"))
-                } else {
-                    self.quoted_for_trace(text)
-                };
+                let text = quoted(text);
                 let plus = if *append { "+" } else { "" };
                 match key {
-                    Some(key) => format!("[{key}]{plus}={text}"),
+                    Some(key) if key.bytes().all(|b| b.is_ascii_digit()) => {
+                        format!("[{key}]{plus}={text}")
+                    }
+                    Some(key) => format!("[{}]{plus}={text}", quoted(key)),
                     None => text,
                 }
             })
@@ -277,15 +275,28 @@ impl Shell {
             Value::Assoc(map) if value.append => map.clone(),
             _ => BTreeMap::new(),
         };
+        let old = match &variable.value {
+            Value::Assoc(map) => map.clone(),
+            _ => BTreeMap::new(),
+        };
+        let subscripts = value.items.first().is_some_and(|(key, ..)| key.is_some());
         let mut items = value.items.into_iter();
         while let Some((key, append, text)) = items.next() {
             let (key, text) = match key {
                 Some(key) => (key, text),
+                None if subscripts => {
+                    self.error(&format!(
+                        "{name}: {text}: must use subscript when assigning associative array"
+                    ));
+                    continue;
+                }
                 // Keys and values in turn.
                 None => (text, items.next().map(|(_, _, v)| v).unwrap_or_default()),
             };
             let text = if append {
-                format!("{}{text}", map.get(&key).map_or("", String::as_str))
+                // A new list appends to what the members were.
+                let members = if value.append { &map } else { &old };
+                format!("{}{text}", members.get(&key).map_or("", String::as_str))
             } else {
                 text
             };
@@ -311,7 +322,18 @@ impl Shell {
                 String::from(first).repeat(usize::try_from(self.subshell).unwrap_or(0).min(20))
             );
         }
-        self.print_error_raw(&format!("{prompt}{text}\n"));
+        let line = format!("{prompt}{text}\n");
+        // There is nobody left to tell when the trace cannot be written.
+        let _ = sys::fd::write_all(self.trace_descriptor(), &text::encode(&line));
+    }
+
+    /// Where traces go: `BASH_XTRACEFD` if that is open, or standard error.
+    fn trace_descriptor(&self) -> sys::Fd {
+        let named = self.var("BASH_XTRACEFD").filter(|_| self.bash);
+        named
+            .and_then(|text| text.trim().parse().ok())
+            .filter(|fd| sys::fd::stat(*fd).is_ok())
+            .unwrap_or(2)
     }
 
     pub fn quoted_for_trace(&self, text: &str) -> String {

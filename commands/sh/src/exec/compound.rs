@@ -9,26 +9,32 @@ use crate::shell::{Exec, Flow, Shell};
 use crate::syntax::ast::{Arm, ArmEnd, Compound, List, Word};
 
 impl Shell {
-    pub(super) fn run_compound(&mut self, body: &Compound, tail: bool) -> Exec {
+    pub(super) fn run_compound(&mut self, body: &Compound, text: &str, tail: bool) -> Exec {
         match body {
             Compound::Brace(list) => self.run_list(list, tail),
             Compound::Subshell(list) => self.run_subshell(list, tail),
-            Compound::For { name, words, body } => self.run_for(name, words.as_deref(), body),
-            Compound::Select { name, words, body } => self.run_select(name, words.as_deref(), body),
+            Compound::For { name, words, body } => self.run_for(name, words.as_deref(), body, text),
+            Compound::Select { name, words, body } => {
+                self.trace_head(text);
+                self.run_select(name, words.as_deref(), body)
+            }
             Compound::ArithFor {
                 init,
                 test,
                 step,
                 body,
             } => self.run_arith_for(init, test, step, body),
-            Compound::Case { subject, arms } => self.run_case(subject, arms, tail),
+            Compound::Case { subject, arms } => {
+                self.trace_head(text);
+                self.run_case(subject, arms, tail)
+            }
             Compound::If {
                 branches,
                 otherwise,
             } => self.run_if(branches, otherwise.as_ref(), tail),
             Compound::While { until, test, body } => self.run_while(*until, test, body),
             Compound::Arith(word) => {
-                self.trace_compound("((", word, "))")?;
+                self.trace_expression(word, |text| text)?;
                 let result = self.expand_arithmetic(&word.parts);
                 match result {
                     Ok(value) => Ok(i32::from(value == 0)),
@@ -42,19 +48,23 @@ impl Shell {
         }
     }
 
-    fn trace_compound(&mut self, open: &str, word: &Word, close: &str) -> Result<(), Flow> {
+    /// Shows the first words of a loop or of `case` under `set -x`, as they are written.
+    fn trace_head(&mut self, text: &str) {
+        if self.options.xtrace && self.bash {
+            self.trace(text.trim_end());
+        }
+    }
+
+    /// Runs the trap for an expression and shows it under `set -x`.
+    fn trace_expression(&mut self, word: &Word, shown: fn(&str) -> &str) -> Result<(), Flow> {
         self.run_pseudo_trap("DEBUG")?;
         if self.options.xtrace {
-            let text = crate::expand::join(self.pieces(
-                &word.parts,
-                crate::expand::Context {
-                    quoted: true,
-                    ..crate::expand::Context::SINGLE
-                },
-            )?);
-            // An expression stays as it was written, with its blanks.
-            let text = if open == "((" { &text } else { text.trim() };
-            self.trace(&format!("{open} {text} {close}"));
+            let context = crate::expand::Context {
+                quoted: true,
+                ..crate::expand::Context::SINGLE
+            };
+            let text = crate::expand::join(self.pieces(&word.parts, context)?);
+            self.trace(&format!("(( {} ))", shown(&text)));
         }
         Ok(())
     }
@@ -179,7 +189,7 @@ impl Shell {
         result
     }
 
-    fn run_for(&mut self, name: &str, words: Option<&[Word]>, body: &List) -> Exec {
+    fn run_for(&mut self, name: &str, words: Option<&[Word]>, body: &List, text: &str) -> Exec {
         if !crate::text::is_name(name) {
             self.error(&format!("`{name}': not a valid identifier"));
             return Ok(1);
@@ -195,6 +205,7 @@ impl Shell {
                 shell.line = line;
                 shell.show_command(&shown);
                 shell.run_pseudo_trap("DEBUG")?;
+                shell.trace_head(text);
                 match shell.assign(name, value) {
                     Err(Flow::Discard) => return Ok(1),
                     assigned => assigned?,
@@ -209,7 +220,7 @@ impl Shell {
 
     fn run_arith_for(&mut self, init: &Word, test: &Word, step: &Word, body: &List) -> Exec {
         let line = self.line;
-        self.run_pseudo_trap("DEBUG")?;
+        self.trace_step(init)?;
         self.expand_arithmetic(&init.parts)?;
         self.looped(|shell| {
             let mut status = 0;
@@ -217,17 +228,29 @@ impl Shell {
                 test.parts.is_empty() || test.literal().is_some_and(|t| t.trim().is_empty());
             loop {
                 shell.line = line;
-                shell.run_pseudo_trap("DEBUG")?;
+                shell.trace_step(test)?;
                 let go_on = empty || shell.expand_arithmetic(&test.parts)? != 0;
                 if !go_on || !shell.run_body(body, &mut status)? {
                     break;
                 }
                 shell.line = line;
-                shell.run_pseudo_trap("DEBUG")?;
+                shell.trace_step(step)?;
                 shell.expand_arithmetic(&step.parts)?;
             }
             Ok(status)
         })
+    }
+
+    /// Shows one of the three expressions of a loop; none is 1.
+    fn trace_step(&mut self, word: &Word) -> Result<(), Flow> {
+        if word.literal().is_some_and(|text| text.trim().is_empty()) {
+            let one = Word {
+                parts: vec![crate::syntax::ast::Part::Literal("1".to_owned())],
+                ..Word::default()
+            };
+            return self.trace_expression(&one, |text| text);
+        }
+        self.trace_expression(word, str::trim_start)
     }
 
     fn run_while(&mut self, until: bool, test: &List, body: &List) -> Exec {
@@ -314,7 +337,8 @@ impl Shell {
                 let prompt = shell.var("PS3").unwrap_or_else(|| "#? ".to_owned());
                 shell.print_error_raw(&prompt);
                 let Some(line) = shell.read_reply() else {
-                    shell.print_error_raw("\n");
+                    shell.print("select", "\n");
+                    shell.assign("REPLY", String::new())?;
                     return Ok(1);
                 };
                 let line = line.trim().to_owned();

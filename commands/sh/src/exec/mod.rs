@@ -119,10 +119,12 @@ impl Shell {
 
     /// One pipeline of an and-or list; a failure of one that others follow does not end the shell.
     fn run_link(&mut self, pipeline: &Pipeline, followed: bool, tail: bool) -> Exec {
-        let tested = u32::from(followed || pipeline.bang);
+        // What `!` stands before is tested; in bash only if `set -e` is on by then.
+        let negated = pipeline.bang && (!self.bash || self.options.errexit);
+        let tested = u32::from(followed || negated);
         self.tested += tested;
         self.redirect_failed = false;
-        let result = self.run_timed(pipeline, tail && tested == 0);
+        let result = self.run_timed(pipeline, tail && tested == 0 && !pipeline.bang);
         self.tested -= tested;
         let mut status = result?;
         if pipeline.bang {
@@ -131,7 +133,7 @@ impl Shell {
         self.status = status;
         let redirect_failed = std::mem::take(&mut self.redirect_failed);
         let counts = redirect_failed || failure_counts(pipeline);
-        if status != 0 && tested == 0 && self.tested == 0 && counts {
+        if status != 0 && !pipeline.bang && tested == 0 && self.tested == 0 && counts {
             self.run_pseudo_trap_error()?;
             if self.options.errexit {
                 return Err(Flow::Exit(status));
@@ -227,11 +229,11 @@ impl Shell {
                 self.line = *line;
                 self.show_command(text);
                 let result = if redirects.is_empty() {
-                    self.run_compound(body, tail)
+                    self.run_compound(body, text, tail)
                 } else {
                     match self.redirect(redirects) {
                         Ok(saved) => {
-                            let result = self.run_compound(body, false);
+                            let result = self.run_compound(body, text, false);
                             self.restore(saved);
                             result
                         }

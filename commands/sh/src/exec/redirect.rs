@@ -145,8 +145,7 @@ impl Shell {
             }
             (_, target) => {
                 let target = target.unwrap_or(1);
-                self.put(source, target, saved)?;
-                let _ = sys::fd::close(source);
+                self.move_to(source, target, saved)?;
                 if matches!(redirect.kind, K::BothWrite | K::BothAppend) {
                     self.put(1, 2, saved)?;
                 }
@@ -168,6 +167,19 @@ impl Shell {
                 self.report(&format!("{text}: ambiguous redirect"))
             }
         }
+    }
+
+    /// Makes a descriptor of the shell's own the `target`, which it may be already.
+    fn move_to(&mut self, own: Fd, target: Fd, saved: &mut Saved) -> Result<(), Failure> {
+        if own == target {
+            // It was the lowest that was free, so nothing was there before.
+            saved.list.push((target, None));
+            let _ = sys::fd::set_cloexec(target, Cloexec::Clear);
+            return Ok(());
+        }
+        let put = self.put(own, target, saved);
+        let _ = sys::fd::close(own);
+        put
     }
 
     fn put(&mut self, source: Fd, target: Fd, saved: &mut Saved) -> Result<(), Failure> {
@@ -295,8 +307,7 @@ impl Shell {
                     self.assign(name, copy.to_string())?;
                 }
                 (_, target) => {
-                    self.put(copy, target.unwrap_or(1), saved)?;
-                    let _ = sys::fd::close(copy);
+                    self.move_to(copy, target.unwrap_or(1), saved)?;
                 }
             }
             if moves && Some(source) != target {
@@ -310,8 +321,7 @@ impl Shell {
             && matches!(redirect.fd, RedirectFd::Default | RedirectFd::Number(1))
         {
             let fd = self.open_for(RedirectKind::BothWrite, &word)?;
-            self.put(fd, 1, saved)?;
-            let _ = sys::fd::close(fd);
+            self.move_to(fd, 1, saved)?;
             return self.put(1, 2, saved);
         }
         if self.bash {

@@ -11,10 +11,54 @@ use super::lookup::Target;
 use super::redirect::{Failure, Saved};
 use crate::builtins::Builtin;
 use crate::shell::{Exec, Flow, Frame, Shell};
-use crate::syntax::ast::{Arg, AssignValue, Function, Simple};
+use crate::syntax::ast::{Arg, Assign, AssignValue, Function, Part, Simple, Word};
+use crate::text;
 
 /// Builtins whose wrong use gives the line up.
 const FLOW: [&str; 6] = ["break", "continue", "exit", "logout", "return", "shift"];
+
+/// The assignment that a word is written as.
+fn assignment(word: &Word) -> Option<Assign> {
+    let Some(Part::Literal(first)) = word.parts.first() else {
+        return None;
+    };
+    let (name, value) = first.split_once('=')?;
+    let (name, append) = match name.strip_suffix('+') {
+        Some(name) => (name, true),
+        None => (name, false),
+    };
+    if !text::is_name(name) {
+        return None;
+    }
+    let mut value_word = word.clone();
+    value_word.parts[0] = Part::Literal(value.to_owned());
+    Some(Assign {
+        name: name.to_owned(),
+        index: None,
+        append,
+        value: AssignValue::Scalar(value_word),
+    })
+}
+
+/// The command as `set -k` has it: assignments behind its name are for its environment too.
+fn with_assignments_first(simple: &Simple) -> Option<Simple> {
+    let found = |arg: &Arg| match arg {
+        Arg::Word(word) => assignment(word),
+        Arg::Assign(_) => None,
+    };
+    if !simple.args.iter().skip(1).any(|arg| found(arg).is_some()) {
+        return None;
+    }
+    let mut moved = simple.clone();
+    moved.args.truncate(1);
+    for arg in simple.args.iter().skip(1) {
+        match found(arg) {
+            Some(assign) => moved.assigns.push(assign),
+            None => moved.args.push(arg.clone()),
+        }
+    }
+    Some(moved)
+}
 
 impl Shell {
     /// Whether the shell may be replaced by its last command: nothing of it is needed later.
@@ -29,6 +73,11 @@ impl Shell {
     }
 
     pub(super) fn run_simple(&mut self, simple: &Simple, tail: bool) -> Exec {
+        if self.options.keyword
+            && let Some(moved) = with_assignments_first(simple)
+        {
+            return self.run_simple(&moved, tail);
+        }
         self.line = simple.line;
         self.show_command(&simple.text);
         self.substitution_status = None;
@@ -76,10 +125,10 @@ impl Shell {
                             let value = self.expand_assignment(value)?;
                             words.push(format!("{}{index}{plus}={value}", assign.name));
                         }
-                        AssignValue::Array(elements) => {
+                        AssignValue::Array(elements, _) => {
                             let items = self.expand_elements(elements)?;
                             if self.options.xtrace {
-                                let list = self.elements_for_trace(&items, true);
+                                let list = self.elements_for_trace(&items);
                                 self.trace(&format!("{}{plus}={list}", assign.name));
                             }
                             arrays.push((

@@ -300,6 +300,15 @@ impl Shell {
             ..context
         };
         match (kind, use_value) {
+            ('+', false)
+                if self.bash
+                    && !param.indirect
+                    && (param.name == "@" || matches!(param.index, Some(Index::At))) =>
+            {
+                // No word at all, as an array without members is.
+                self.push_found(Found::Many(Vec::new(), false), context, out);
+                Ok(())
+            }
             ('+', false) => {
                 self.push_found(
                     if context.quoted {
