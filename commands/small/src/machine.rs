@@ -169,28 +169,59 @@ const UUIDGEN: Syntax = Syntax {
     operand_ends: false,
 };
 
-/// A random UUID, version 4 of RFC 9562.
+/// A UUID of RFC 9562: a random one (version 4), or one by the time (version 1) whose node is random, as the machine has
+/// no network card with an address.
 pub fn uuidgen(args: &Args) -> Outcome {
     let parsed = UUIDGEN.parse(args)?;
-    if parsed.has("time") {
-        return Err(fail(
-            "-t is not supported: there is no address of a network card",
-        ));
-    }
     let mut bytes = [0; 16];
     fs::File::open("/dev/urandom")
         .and_then(|mut file| file.read_exact(&mut bytes))
         .map_err(|error| fail(format!("/dev/urandom: {}", errno::message(&error))))?;
-    bytes[6] = bytes[6] & 0x0f | 0x40;
+    if parsed.last_of(&["random", "time"]) == Some("time") {
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_or(0, |since| since.as_nanos() / 100);
+        by_time(u64::try_from(now).unwrap_or(0), &mut bytes);
+    } else {
+        bytes[6] = bytes[6] & 0x0f | 0x40;
+    }
     bytes[8] = bytes[8] & 0x3f | 0x80;
+    println!("{}", shown(bytes));
+    Ok(0)
+}
+
+/// Puts a moment, in tenths of microseconds after 1970, and the version where those are in a UUID of version 1. The node
+/// is marked as none of a network card.
+fn by_time(since_1970: u64, bytes: &mut [u8; 16]) {
+    /// From 1582-10-15 to 1970.
+    const GREGORIAN: u64 = 0x01b2_1dd2_1381_4000;
+    let [high @ .., a, b, c, d, e, f] = (since_1970 + GREGORIAN).to_be_bytes();
+    bytes[..8].copy_from_slice(&[c, d, e, f, a, b, high[0] & 0x0f | 0x10, high[1]]);
+    bytes[10] |= 1;
+}
+
+fn shown(bytes: [u8; 16]) -> String {
     let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    println!(
+    format!(
         "{}-{}-{}-{}-{}",
         &hex[..8],
         &hex[8..12],
         &hex[12..16],
         &hex[16..20],
         &hex[20..]
-    );
-    Ok(0)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{by_time, shown};
+
+    #[test]
+    fn times_are_where_the_example_of_rfc_9562_has_them() {
+        let mut bytes = [0; 16];
+        bytes[8..].copy_from_slice(&[0xb3, 0xc8, 0x9f, 0x6b, 0xde, 0xce, 0xd8, 0x46]);
+        // 2022-02-22 19:22:22 UTC.
+        by_time(16_455_577_420_000_000, &mut bytes);
+        assert_eq!(shown(bytes), "c232ab00-9414-11ec-b3c8-9f6bdeced846");
+    }
 }
