@@ -97,7 +97,8 @@ fn operands(parsed: &Parsed) -> Vec<OsString> {
     }
 }
 
-fn shown(operand: &OsString) -> String {
+/// A name in messages, in quotes only where it has to be.
+pub fn shown(operand: &OsString) -> String {
     let quoted = quote(operand);
     let text = operand.to_string_lossy();
     // In quotes only where the name has to be protected.

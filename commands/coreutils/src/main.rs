@@ -26,6 +26,7 @@ mod ls;
 mod machine;
 mod make;
 mod nl;
+mod pr;
 mod printf;
 mod removal;
 mod sort;
@@ -77,6 +78,7 @@ const OWN: &[(&str, Tool)] = &[
     ("nl", nl::main),
     ("nohup", launch::nohup),
     ("nproc", machine::nproc),
+    ("pr", pr::main),
     ("rm", removal::rm),
     ("sort", sort::main),
     ("split", split::main),

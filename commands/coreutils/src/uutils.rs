@@ -47,7 +47,6 @@ tools! {
     "od" => uu_od,
     "paste" => uu_paste,
     "pathchk" => uu_pathchk,
-    "pr" => uu_pr,
     "printenv" => uu_printenv,
     "printf" => uu_printf,
     "ptx" => uu_ptx,

@@ -1,4 +1,4 @@
-//! What arranges lines (`nl`, `tac`, `csplit`, `split`) gives what the host's gives, for many inputs and options.
+//! What arranges lines (`nl`, `tac`, `csplit`, `split`, `pr`) gives what the host's gives, for many inputs and options.
 
 use super::{Harness, PROGRAM};
 
@@ -175,6 +175,38 @@ fn split_makes_random_pieces() {
         let text = dice.some(20, PIECES, "");
         let from = dice.pick(&["<in", "in", "- <in"]);
         format!("printf '{text}' >in; split {division} {options} {from}; head -v -c 99 x*")
+    });
+}
+
+#[test]
+fn pr_does_what_the_hosts_does() {
+    Harness::new(PROGRAM).compare(include_str!("../cases/pr.txt"), SETUP);
+}
+
+#[test]
+fn pr_arranges_random_lines() {
+    const OPTIONS: &[&str] = &[
+        "-2", "-3", "-n", "-n:3", "-w 40", "-W 30", "-l 14", "-l 17", "-l 20", "-T", "-t", "-F",
+        "-h title", "+2", "+1:2", "-N 7", "-S+", "-e4", "-D %Y",
+    ];
+    const LINES: &[&str] = &[
+        "a",
+        "bb",
+        "long words here",
+        "x y z",
+        "tab in",
+        "12345678901234567890",
+        "  lead",
+        "c",
+    ];
+    const MERGED: &[&str] = &["-n", "-w 40", "-S+", "-l 20", "-o 2"];
+    compare_random(60, |dice| {
+        let (options, lines) = (dice.some(4, OPTIONS, " "), dice.some(40, LINES, "\n"));
+        format!("printf '{lines}' >in; touch -d '2024-03-01 12:34:56 UTC' in; pr {options} in")
+    });
+    compare_random(40, |dice| {
+        let (options, lines) = (dice.some(3, MERGED, " "), dice.some(20, LINES, "\\n"));
+        format!("printf '{lines}' | pr -t -m {options} - numbers")
     });
 }
 
