@@ -4,17 +4,24 @@ import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import {
   chmodSync,
+  closeSync,
+  cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
+  readFileSync,
+  readSync,
   rmSync,
   statSync,
   truncateSync,
   writeFileSync,
+  writeSync,
 } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { NodeRuntime } from "secure-exec";
 import { after, before, describe, test } from "./support/suite.ts";
 import { reader } from "./support/terminal.ts";
@@ -506,7 +513,7 @@ describe("the machine code of the interpreter", () => {
     const code = `
 import js
 print(hasattr(js, "__preparedModule"), js.eval("${shown}"))
-for name in ("memory", "module"):
+for name in ("memory", "module", "script"):
     for act in (lambda path: open(path, "r+b"), __import__("os").unlink):
         try:
             act("/usr/lib/pyodide-snapshot/" + name)
@@ -514,7 +521,7 @@ for name in ("memory", "module"):
             print(error.strerror)
 `;
     assert.deepEqual(await python(["-c", code]), {
-      stdout: `False undefined\n${"Permission denied\nRead-only file system\n".repeat(2)}`,
+      stdout: `False undefined\n${"Permission denied\nRead-only file system\n".repeat(3)}`,
       stderr: "",
       exitCode: 0,
     });
@@ -786,6 +793,34 @@ test("the snapshot is gone with the process of the host", slow, () => {
   }
 });
 
+function alterByte(path: string, position: number) {
+  const file = openSync(path, "r+");
+  const byte = Buffer.alloc(1);
+  readSync(file, byte, 0, 1, position);
+  byte[0] = ~(byte[0] ?? 0) & 0xff;
+  writeSync(file, byte, 0, 1, position);
+  closeSync(file);
+}
+
+test("a package that takes its snapshot in another way is given all of it", slow, async () => {
+  const folder = mkdtempSync(join(tmpdir(), "package-"));
+  try {
+    const known = dirname(createRequire(import.meta.url).resolve("pyodide/package.json"));
+    cpSync(known, folder, { recursive: true });
+    const path = join(folder, "pyodide.asm.mjs");
+    const code = readFileSync(path, "latin1");
+    const other = code.replace(/(API\.restoreSnapshot=.*?t=t\.)subarray\(r\)/, "$1slice(r)");
+    assert.notEqual(other, code);
+    writeFileSync(path, other, "latin1");
+    const changed = await NodeRuntime.create({ python: { packageDir: folder } });
+    const { stdout, stderr } = await changed.execCommand("python3", ["-c", "print(6 * 7)"]);
+    await changed.dispose();
+    assert.deepEqual([stdout, stderr], ["42\n", ""]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
 test(
   "the snapshot stays in a directory for it, and is made anew if it is not as it was",
   slow,
@@ -798,7 +833,8 @@ test(
     await rt.dispose();
   `;
     const folder = mkdtempSync(join(tmpdir(), "snapshots-"));
-    const files = ["memory", "memory.sha256", "module", "module.sha256"];
+    const names = ["memory", "module", "script"];
+    const files = names.flatMap((name) => [name, `${name}.sha256`]);
     const run = () => {
       const args = ["--input-type=module", "-e", program, folder];
       const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
@@ -812,11 +848,19 @@ test(
     try {
       let last = run();
       assert.equal(run().inode, last.inode);
+      const small = statSync(join(last.made, "memory"));
+      assert.ok(small.size < 20e6, "pages of zeros are left out");
       // What is not as it was left is made anew, the machine code too: it is run as it is.
-      for (const name of ["memory", "module"]) {
+      const damages = [
+        ["memory", (path: string) => truncateSync(path, 1000)],
+        ["memory", (path: string) => alterByte(path, 100_000)],
+        ["module", (path: string) => truncateSync(path, 1000)],
+        ["script", (path: string) => alterByte(path, 2_000_000)],
+      ] as const;
+      for (const [name, damage] of damages) {
         const damaged = join(last.made, name);
         chmodSync(damaged, 0o600);
-        truncateSync(damaged, 1000);
+        damage(damaged);
         const next = run();
         assert.notEqual(next.inode, last.inode, name);
         last = next;

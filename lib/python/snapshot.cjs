@@ -31,7 +31,7 @@ const parts = [
 ];
 
 /** What is made: crates/vm/commands/python3/package.mjs and crates/node/src/boot/prepared_module.rs look for these. */
-const files = ["memory", "module"];
+const files = ["memory", "module", "script"];
 
 /** @typedef {{ packageDir: string, cacheDir: string | undefined }} Where */
 
@@ -124,9 +124,9 @@ function isWhole(directory) {
 async function make(directory, boot) {
   const runtime = await boot();
   try {
-    const [memory, module] = files.map((name) => `/tmp/${name}`);
+    const [memory, module, script] = files.map((name) => `/tmp/${name}`);
     await python(runtime, ["--secure-exec-snapshot", memory]);
-    await python(runtime, ["--secure-exec-module", memory, module]);
+    await python(runtime, ["--secure-exec-module", memory, module, script]);
     for (const name of files) {
       const data = await runtime.readFile(`/tmp/${name}`);
       // Another process may do the same: what two of them leave together is not taken for whole, and made anew.

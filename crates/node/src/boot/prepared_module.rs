@@ -2,8 +2,10 @@
 //!
 //! Without an argument it gives the module, or nothing; what it is made of is the embedder's and is reached by no guest. With a
 //! module it gives the bytes that the embedder keeps: the length of its WebAssembly (64 bits, little-endian), that, and
-//! the code of what of it has run. The command takes the function off the globals before it runs anything else.
+//! the code of what of it has run. With the word `script` it gives the bytes for the large ES module that the program has
+//! compiled, whose code cache is used where its text comes again ([`kept_script`]). The command takes the function off the globals before it runs anything else.
 
+use crate::binding::module_wrap::kept_script;
 use crate::callback::{self, Args, Return, Scope};
 use crate::env::Env;
 use crate::js::exception::string;
@@ -33,6 +35,14 @@ pub(crate) fn install(scope: &mut v8::PinScope<'_, '_>) {
 fn prepared_module(scope: Scope, args: Args, mut rv: Return) {
     if let Ok(module) = v8::Local::<v8::WasmModuleObject>::try_from(args.get(0)) {
         if let Some(bytes) = bytes(module)
+            && memory_guard::admit(bytes.len())
+        {
+            rv.set(convert::buffer(scope, bytes));
+        }
+        return;
+    }
+    if args.get(0).is_string() {
+        if let Some(bytes) = kept_script::bytes(scope)
             && memory_guard::admit(bytes.len())
         {
             rv.set(convert::buffer(scope, bytes));

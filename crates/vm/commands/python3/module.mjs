@@ -1,5 +1,8 @@
 // The interpreter's WebAssembly, compiled: what the host has of it, and what Pyodide compiles where it has nothing.
 
+import { promises } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
+
 /** What the machine has of it (crates/node/src/boot/prepared_module.rs). No program shall. */
 const prepared = globalThis.__preparedModule;
 delete globalThis.__preparedModule;
@@ -20,21 +23,47 @@ export function keptModule() {
   return prepared(made);
 }
 
-/** Has Pyodide take a module where it would compile it, and tells which one it has taken. */
+/** What the host is to keep of the module of Pyodide's in JavaScript: the code of what has run of it. */
+export function keptScript() {
+  return prepared("script");
+}
+
+/** Where its memory is: among what it imports, or what it exports. */
+let memory;
+
+/** The memory of the interpreter that starts. */
+export const interpreterMemory = () => memory;
+
+/** Given to Pyodide for the bytes of a module that is compiled already. */
+const UNREAD = Buffer.from(new ArrayBuffer(8));
+
+/** Has Pyodide take a module where it would read and compile it, and tells which one it has taken. */
 export async function withModule(module, load) {
   const { instantiate } = WebAssembly;
+  const { readFile } = promises;
   WebAssembly.instantiate = async (source, imports) => {
-    if (!(source.byteLength >= LARGE)) return await instantiate(source, imports);
+    const isUnread = source.buffer === UNREAD.buffer;
+    if (!isUnread && !(source.byteLength >= LARGE)) return await instantiate(source, imports);
     const result = module
       ? { module, instance: await instantiate(module, imports) }
       : await instantiate(source, imports);
     made = result.module;
+    memory = imports.env?.memory ?? result.instance.exports.memory;
     return result;
   };
+  if (module) {
+    promises.readFile = async (path, ...rest) =>
+      String(path).endsWith("/pyodide.asm.wasm") ? UNREAD : await readFile(path, ...rest);
+    syncBuiltinESMExports();
+  }
   try {
     return await load();
   } finally {
     WebAssembly.instantiate = instantiate;
+    if (module) {
+      promises.readFile = readFile;
+      syncBuiltinESMExports();
+    }
   }
 }
 

@@ -1,13 +1,14 @@
 // python3(1): CPython as WebAssembly, the npm package `pyodide`, in a process of `node`.
 
-import { mkdirSync, readFileSync, writeFileSync, writeSync } from "node:fs";
+import { mkdirSync, writeFileSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import { isatty } from "node:tty";
 import { ENDING } from "./ending.mjs";
 import { mountAll } from "./files.mjs";
 import { interruptBuffer, sleep } from "./interrupts.mjs";
 import { MACHINE } from "./machine.mjs";
-import { compiledModule, keptModule, TYPICAL, withModule } from "./module.mjs";
+import { memoryFile, snapshotOf } from "./memory.mjs";
+import { compiledModule, keptModule, keptScript, TYPICAL, withModule } from "./module.mjs";
 import { configuration, needsStart, parse } from "./options.mjs";
 import { PROCESSES, runProgram } from "./processes.mjs";
 import { MISSING, packageDirectory, SNAPSHOT } from "./package.mjs";
@@ -67,15 +68,16 @@ async function makeSnapshot(directory, target) {
   run(python, INSTALL);
   run(python, "import gc; gc.collect(); gc.freeze(); del gc");
   mkdirSync(dirname(target), { recursive: true });
-  writeFileSync(target, python.makeMemorySnapshot());
+  writeFileSync(target, memoryFile(python));
 }
 
 /** Has the code made of what an interpreter of that memory runs for a typical program, from its start to its end. */
-async function makeModule(directory, memory, target) {
+async function makeModule(directory, memory, target, script) {
   const words = ["-c", TYPICAL];
-  const interpreter = await resumed(directory, readFileSync(memory), parse(words), words);
+  const interpreter = await resumed(directory, snapshotOf(memory), parse(words), words);
   if ((await runMain(interpreter)) !== 0) throw new Error("the typical program fails");
   writeFileSync(target, keptModule());
+  writeFileSync(script, keptScript());
 }
 
 /** Runs lines of ours in `__main__`, outside of Pyodide's own way: it imports more than that needs. */
@@ -108,6 +110,7 @@ async function resumed(directory, snapshot, asked, words) {
   const module = compiledModule();
   const from = { _loadSnapshot: snapshot, env: { HOME: "/", ...own } };
   const python = await start(directory, from, module);
+  if (snapshot.fillMemory) throw new Error("the interpreter has not taken its memory");
   const settings = configuration(asked, { words, env: process.env, cwd: process.cwd() });
   const terminals = [0, 1, 2].map((fd) => Number(isatty(fd)));
   setConfiguration(python._module, settings);
@@ -144,18 +147,9 @@ function attach(python) {
   );
 }
 
-function snapshot() {
-  try {
-    return readFileSync(SNAPSHOT);
-  } catch (error) {
-    if (error.code === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
 async function python(directory, words) {
   const asked = parse(words);
-  const memory = asked.isQuick && !needsStart(process.env) ? snapshot() : undefined;
+  const memory = asked.isQuick && !needsStart(process.env) ? snapshotOf(SNAPSHOT) : undefined;
   if (memory) return await resumed(directory, memory, asked, words);
   return await started(directory, words);
 }
@@ -169,7 +163,7 @@ export async function main(name) {
     process.exit(127);
   }
   if (words[0] === MAKE_SNAPSHOT) return await makeSnapshot(directory, words[1]);
-  if (words[0] === MAKE_MODULE) return await makeModule(directory, words[1], words[2]);
+  if (words[0] === MAKE_MODULE) return await makeModule(directory, ...words.slice(1));
   const call = `import _secure_exec; _secure_exec.call(${literal(words[1] ?? "")})`;
   const given = words[0] === CALL ? ["-c", call] : words;
   let status;

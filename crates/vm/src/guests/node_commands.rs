@@ -35,6 +35,7 @@ macro_rules! python {
                 "python3/machine.mjs",
                 "python3/ending.mjs",
                 "python3/module.mjs",
+                "python3/memory.mjs",
                 "python3/processes.mjs",
                 "python3/run.mjs",
                 $main

@@ -4,6 +4,7 @@
 mod callbacks;
 mod evaluate;
 mod facade;
+pub(crate) mod kept_script;
 mod record;
 mod requests;
 
@@ -212,8 +213,7 @@ fn compile_without_own_cache<'s>(
         })
         .flatten();
     let Some(entry) = entry else {
-        let mut source = v8::script_compiler::Source::new(text, Some(origin));
-        return v8::script_compiler::compile_module(scope, &mut source);
+        return compile_with_kept_cache(scope, text, origin);
     };
     let cache = entry.cache();
     let mut source = match &cache {
@@ -237,6 +237,26 @@ fn compile_without_own_cache<'s>(
         let script = module.get_unbound_module_script(scope);
         script.create_code_cache().map(|cache| cache.to_vec())
     });
+    Some(module)
+}
+
+/// Compiles a module with the cache that the embedder has of it, if it has one; what V8 refuses of that it compiles itself.
+fn compile_with_kept_cache<'s>(
+    scope: &mut v8::PinScope<'s, '_>,
+    text: v8::Local<'s, v8::String>,
+    origin: &v8::ScriptOrigin<'s>,
+) -> Option<v8::Local<'s, v8::Module>> {
+    if let Some(cache) = kept_script::cache(scope, text) {
+        let cached = v8::script_compiler::CachedData::new(&cache);
+        let mut source =
+            v8::script_compiler::Source::new_with_cached_data(text, Some(origin), cached);
+        let options = v8::script_compiler::CompileOptions::ConsumeCodeCache;
+        let reason = v8::script_compiler::NoCacheReason::NoReason;
+        return v8::script_compiler::compile_module2(scope, &mut source, options, reason);
+    }
+    let mut source = v8::script_compiler::Source::new(text, Some(origin));
+    let module = v8::script_compiler::compile_module(scope, &mut source)?;
+    kept_script::note(scope, text, module);
     Some(module)
 }
 
