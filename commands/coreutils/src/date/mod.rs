@@ -46,7 +46,7 @@ pub fn main(args: &Args) -> Outcome {
         Source::Resolution => clock.show((0, 1), &request.format),
         Source::Text(text) => clock.show(clock.moment(bytes(text))?, &request.format),
         Source::File(name) => {
-            let found = stat(&path(bytes(name))).map_err(|error| missing(name, &error))?;
+            let found = stat(path(bytes(name))).map_err(|error| missing(name, &error))?;
             let time = found.mtime;
             clock.show((time.seconds, time.nanoseconds), &request.format)
         }

@@ -155,10 +155,10 @@ impl<'a> Output<'a> {
     /// The status of a command that failed, which was told.
     pub fn finish(&mut self) -> Result<(), Failure> {
         for piece in std::mem::take(&mut self.pieces) {
-            if let Piece::Command { piped, name, .. } = piece {
-                if let Some(command) = self.command {
-                    wait(piped, &name, command)?;
-                }
+            if let Piece::Command { piped, name, .. } = piece
+                && let Some(command) = self.command
+            {
+                wait(piped, &name, command)?;
             }
         }
         Ok(())

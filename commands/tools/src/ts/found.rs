@@ -179,6 +179,15 @@ fn iso(rest: &mut Rest, zone: &Zone) -> Option<i64> {
     moment((year, month, day), clock, east, zone)
 }
 
+/// How timestamps are written, as they are tried.
+#[derive(Clone, Copy)]
+enum Form {
+    Iso,
+    Mail,
+    Server,
+    Syslog,
+}
+
 /// The first timestamp in a line. `now`: seconds after 1970.
 pub fn first(line: &[u8], zone: &Zone, now: i64) -> Option<Found> {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
@@ -186,16 +195,15 @@ pub fn first(line: &[u8], zone: &Zone, now: i64) -> Option<Found> {
         if !line[start].is_ascii_alphanumeric() || (start > 0 && word(line[start - 1])) {
             continue;
         }
-        let forms: [&dyn Fn(&mut Rest) -> Option<i64>; 4] = [
-            &|rest| iso(rest, zone),
-            &|rest| mail(rest, zone),
-            &|rest| server(rest, zone),
-            &|rest| syslog(rest, zone, now),
-        ];
-        for form in forms {
+        for form in [Form::Iso, Form::Mail, Form::Server, Form::Syslog] {
             let mut rest = Rest(&line[start..]);
-            let seconds =
-                form(&mut rest).filter(|_| !rest.0.first().is_some_and(|byte| word(*byte)));
+            let read = match form {
+                Form::Iso => iso(&mut rest, zone),
+                Form::Mail => mail(&mut rest, zone),
+                Form::Server => server(&mut rest, zone),
+                Form::Syslog => syslog(&mut rest, zone, now),
+            };
+            let seconds = read.filter(|_| !rest.0.first().is_some_and(|byte| word(*byte)));
             if let Some(seconds) = seconds {
                 let end = line.len() - rest.0.len();
                 return Some(Found {
