@@ -150,7 +150,7 @@ impl<'a> Json<'a> {
     /// The matches within lines, as a list, and their number.
     fn submatches(&self, searcher: &Searcher, lines: &Lines) -> io::Result<(String, u64)> {
         let range = lines.range.clone();
-        let over_lines = searcher.multi_line_with_matcher(&Finder::Regex(self.matcher));
+        let over_lines = searcher.multi_line_with_matcher(Finder::Regex(self.matcher));
         // An expression must not see the end of its only line.
         let end = if over_lines {
             lines.buffer.len().min(range.end + LOOK_AHEAD)
