@@ -25,9 +25,9 @@ const { oldest } = createRequire(import.meta.url)("../lib/platform.cjs");
 const limits = {
   addonAndSnapshot: 100e6,
   launcher: 1e6,
-  // The platform's had 47.7 MB before there were commands by other suites' measure, which were to add 3 and add 3.8. What is in it is
-  // in docs/design/packages.md.
-  packed: { main: 1e6, platform: 51.7e6, thin: 50e3 },
+  // The platform's had 47.7 MB before there were commands by other suites' measure, which may add 3. What is in it is in
+  // docs/design/packages.md.
+  packed: { main: 1e6, platform: 50.8e6, thin: 50e3 },
 };
 
 /** @type {import("./lib/steps.mjs").Step[]} */
