@@ -339,12 +339,12 @@ test("a server of the machine is found where resolv.conf says, behind others tha
 });
 
 test("tries without number end with the last", async () => {
+  // A port that no socket of the resolver itself gets: 300 of them would now and then ask themselves.
   const stdout = await printed(`${server}
     socket.close();
-    await once(socket, "close");
     for (const options of [{ tries: 300 }, { tries: 300, timeout: 2 ** 31 - 1 }, { tries: 3, maxTimeout: 2 ** 32 - 1 }]) {
       const stubborn = new dns.promises.Resolver(options);
-      stubborn.setServers(["127.0.0.1:" + port]);
+      stubborn.setServers(["127.0.0.1:9"]);
       show(await stubborn.resolve4("q.z").catch((error) => error.code));
     }`);
   assert.equal(stdout, "ECONNREFUSED\n".repeat(3));
