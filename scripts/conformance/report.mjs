@@ -96,7 +96,8 @@ ${failures.join("\n")}
 
 ## Suites of others
 
-Run beside ours when what they test is changed, and not part of the repository.
+Run beside ours when what they test is changed, and not part of the repository. Those of shells and commands are in
+[suites.md](suites.md).
 
 | suite | commit | host | cases | pass on the host | pass in a machine | of the rest |
 |---|---|---|---:|---:|---:|---|
