@@ -41,6 +41,11 @@ const cases: [string, string, string][] = [
     "20000\n2\n",
   ],
   [
+    "in a directory that is gone, paths that are relative lead nowhere",
+    "mkdir d; echo > /workspace/kept; cd d; rmdir ../d; for line in 'ls' 'touch x' 'cat workspace/kept' 'cp workspace/kept /tmp/copy' 'rm -rf workspace/kept' 'env -C . ls'; do $line 2>&1 | grep -v 'No such file or directory'; done; cat /workspace/kept",
+    "\n",
+  ],
+  [
     "diff names a FIFO and does not open it",
     "mkdir a b; mkfifo a/p; echo > b/p; timeout 5 diff -r a b; echo $?",
     "File a/p is a fifo while file b/p is a regular file\n1\n",

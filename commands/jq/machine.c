@@ -18,15 +18,19 @@ __attribute__((constructor)) static void bound_expressions(void) {
   onig_set_parse_depth_limit(deepest_expression);
 }
 
-// The C library begins in the root directory. Where the machine's working directory has gone, relative paths fail by
-// themselves.
+/** What the C library puts before relative paths. */
+extern char *__wasilibc_cwd;
+
+// The C library begins in the root directory. Where the machine's working directory has no path any more, relative paths
+// must not begin there.
 __attribute__((constructor)) static void enter_working_directory(void) {
   char path[PATH_MAX + 1];
   int length;
   if (machine_getcwd(path, PATH_MAX, &length) == 0) {
     path[length] = 0;
-    (void)chdir(path);
+    if (chdir(path) == 0) return;
   }
+  __wasilibc_cwd = "/proc/self/cwd";
 }
 
 // The C library's takes every character device for a terminal, /dev/null too.

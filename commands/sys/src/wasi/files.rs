@@ -1,6 +1,6 @@
 //! Descriptors and paths.
 
-use std::ffi::{CString, OsString};
+use std::ffi::{CStr, CString, OsString, c_char};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -19,10 +19,30 @@ fn path_from(bytes: Vec<u8>) -> PathBuf {
     PathBuf::from(unsafe { OsString::from_encoded_bytes_unchecked(bytes) })
 }
 
-pub(crate) fn tell_c_library(cwd: &Path) {
-    if let Ok(cwd) = CString::new(bytes(cwd)) {
-        // SAFETY: a string that ends in NUL.
-        unsafe { libc::chdir(cwd.as_ptr()) };
+unsafe extern "C" {
+    /// What the C library puts before relative paths: `/` until `chdir` changes it.
+    static mut __wasilibc_cwd: *mut c_char;
+}
+
+/// A working directory that has been removed, or that cannot be reached by its path.
+const WITHOUT_PATH: &CStr = c"/proc/self/cwd";
+
+/// Tells the C library where relative paths begin. Where that has no path, they must not begin in `/`: what removes files
+/// below `.` would remove others.
+pub(crate) fn tell_c_library() {
+    let cwd = path_getcwd().ok();
+    let cwd = cwd.and_then(|cwd| CString::new(bytes(&cwd)).ok());
+    // SAFETY: a string that ends in NUL.
+    if cwd.is_some_and(|cwd| unsafe { libc::chdir(cwd.as_ptr()) } == 0) {
+        return;
+    }
+    // SAFETY: a string that ends in NUL. The C library's variable may be what `malloc` gave, as `chdir` has it, which frees
+    // the one before if it had made it; there is one thread.
+    unsafe {
+        let copy = libc::strdup(WITHOUT_PATH.as_ptr());
+        if !copy.is_null() {
+            __wasilibc_cwd = copy;
+        }
     }
 }
 
@@ -157,7 +177,7 @@ pub(crate) fn path_stat(dirfd: Fd, path: &Path, flags: i32) -> io::Result<Stat> 
 pub(crate) fn fd_chdir(fd: Fd) -> io::Result<()> {
     // SAFETY: no pointers.
     check(unsafe { imports::fd_chdir(fd) })?;
-    tell_c_library(&path_getcwd()?);
+    tell_c_library();
     Ok(())
 }
 
@@ -170,7 +190,7 @@ pub(crate) fn path_chdir(path: &Path) -> io::Result<()> {
     let path = bytes(path);
     // SAFETY: the path with its length.
     check(unsafe { imports::path_chdir(path.as_ptr(), path.len()) })?;
-    tell_c_library(&path_getcwd()?);
+    tell_c_library();
     Ok(())
 }
 

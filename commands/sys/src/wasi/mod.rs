@@ -18,9 +18,7 @@ pub(crate) use terminals::*;
 
 /// Prepares the process: tells the C library the working directory, which preview 1 does not know.
 pub fn init() {
-    if let Ok(cwd) = path_getcwd() {
-        files::tell_c_library(&cwd);
-    }
+    files::tell_c_library();
 }
 
 /// The result of an import as std's error. The numbers are preview 1's, which the C library shares.
