@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   createKernel,
@@ -122,16 +122,37 @@ describe("files", () => {
       [false, 6],
     );
     const failures = [
-      ["ENOENT", kernel.readFile("/missing")],
-      ["EISDIR", kernel.removeFile("/data/deep")],
-      ["ENOTDIR", kernel.removeDir("/data/c.txt")],
-      ["ENOTEMPTY", kernel.removeDir("/data/deep")],
-      ["ENOENT", kernel.removeFile("/missing")],
+      ["ENOENT", "open", () => kernel.readFile("/missing")],
+      ["EISDIR", "unlink", () => kernel.removeFile("/data/deep")],
+      ["ENOTDIR", "rmdir", () => kernel.removeDir("/data/c.txt")],
+      ["ENOTEMPTY", "rmdir", () => kernel.removeDir("/data/deep")],
+      ["ENOENT", "unlink", () => kernel.removeFile("/missing")],
+      ["ENOENT", "rmdir", () => kernel.removeDir("/missing")],
     ] as const;
-    for (const [code, promise] of failures) assert.equal((await errorOf(promise)).code, code);
+    for (const [code, syscall, call] of failures) {
+      const error = await errorOf(call());
+      assert.deepEqual([error.code, error.syscall], [code, syscall]);
+      assert.equal(error.errno, -constants.errno[code]);
+    }
     await kernel.removeFile("/data/c.txt");
     await kernel.remove("/data", { recursive: true });
     assert.equal(await kernel.exists("/data"), false);
+  });
+});
+
+describe("links to directories", () => {
+  test("are no directories for removeFile and removeDir", async () => {
+    const kernel = await withNode();
+    await kernel.exec(
+      "mkdir /workspace/d && touch /workspace/d/f && ln -s d /workspace/l && ln -s none /workspace/n",
+    );
+    assert.equal((await errorOf(kernel.removeDir("/workspace/l"))).code, "ENOTDIR");
+    assert.equal((await errorOf(kernel.removeFile("/workspace/d"))).code, "EISDIR");
+    assert.equal((await errorOf(kernel.removeFile("/workspace/l/"))).code, "EISDIR");
+    await kernel.removeFile("/workspace/l");
+    await kernel.removeFile("/workspace/n");
+    assert.deepEqual(await kernel.readDir("/workspace"), ["d"]);
+    assert.deepEqual(await kernel.readDir("/workspace/d"), ["f"]);
   });
 });
 

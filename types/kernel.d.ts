@@ -32,7 +32,10 @@ export function createNodeRuntime(options?: {
   permissions?: DriverPermissions | undefined;
   /** A directory whose nearest `node_modules` is `/node_modules` of the machine, read-only. */
   moduleAccessCwd?: string | undefined;
-  /** Functions of the host, which programs call as `await callBinding("db.query", { args: [1] })`. */
+  /**
+   * Functions of the host, which programs call as `await callBinding("db.query", { args: [1] })`: that gives `{ value }` with what the
+   * function gives back, or `{}` for `undefined`.
+   */
   bindings?: BindingTree | undefined;
   /** As for {@link NodeRuntimeConstructor.create}. */
   loopbackExemptPorts?: readonly number[] | undefined;

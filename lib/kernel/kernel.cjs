@@ -1,6 +1,8 @@
 "use strict";
 // The kernel-first face of a machine: a kernel is made, runtimes are mounted, and commands run.
 
+const { errno } = require("node:os").constants;
+const { basename, dirname } = require("node:path").posix;
 const { withCallerStacks } = require("../caller.cjs");
 const { allowedEnvironment } = require("../driver/permissions.cjs");
 const { startPermission } = require("../driver/start-permission.cjs");
@@ -156,16 +158,25 @@ class Kernel {
 
   async removeFile(path) {
     const { isDirectory } = await this.stat(path).catch(() => ({}));
-    if (isDirectory) {
-      throw new KernelError("EISDIR", `illegal operation on a directory, unlink '${path}'`);
-    }
+    if (isDirectory && !(await this.#isLink(path))) throw wrongKind("EISDIR", "unlink", path);
     await this.#ask("remove", path);
   }
 
   async removeDir(path) {
-    const { isDirectory } = await this.stat(path);
-    if (!isDirectory) throw new KernelError("ENOTDIR", `not a directory, rmdir '${path}'`);
+    const { isDirectory } = await this.stat(path).catch((error) => {
+      throw error.syscall === "stat" ? ofCall(error, "rmdir") : error;
+    });
+    if (!isDirectory || (await this.#isLink(path))) throw wrongKind("ENOTDIR", "rmdir", path);
     await this.#ask("remove", path);
+  }
+
+  /** Whether what is a directory is one by a link. */
+  async #isLink(path) {
+    // With a slash behind it a link is what it leads to.
+    const name = path.endsWith("/") ? "" : basename(path);
+    if (["", ".", ".."].includes(name)) return false;
+    const entries = await this.#ask("readDirWithTypes", dirname(path)).catch(() => []);
+    return entries.some((entry) => entry.name === name && entry.isSymbolicLink);
   }
 
   async rename(from, to) {
@@ -273,6 +284,21 @@ withCallerStacks(
 
 function rethrow(error) {
   throw kernelError(error);
+}
+
+/** As the system says it. */
+const messages = { EISDIR: "illegal operation on a directory", ENOTDIR: "not a directory" };
+
+function wrongKind(code, syscall, path) {
+  const error = new KernelError(code, `${messages[code]}, ${syscall} '${path}'`);
+  return Object.assign(error, { errno: -errno[code], syscall, path });
+}
+
+/** An error of another call, as one of this. */
+function ofCall(error, syscall) {
+  const message = error.message.replace(`, ${error.syscall} '`, `, ${syscall} '`);
+  const made = new KernelError(error.code, message, { cause: error.cause });
+  return Object.assign(made, { errno: error.errno, syscall, path: error.path });
 }
 
 /** Makes a kernel. Its machine is made when it is first used. */
