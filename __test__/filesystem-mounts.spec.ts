@@ -326,6 +326,70 @@ describe("a filesystem written in JavaScript", () => {
     }
   });
 
+  test("may have no permissions, and is not asked to rename a file to its own name", async () => {
+    for (const code of ["ENOSYS", "EOPNOTSUPP", "EPERM"]) {
+      const files = ownFileSystem({
+        chmod: () => Promise.reject(Object.assign(new Error(), { code })),
+        rename: () => Promise.reject(new Error("this file would be lost")),
+      });
+      const runtime = await machine("/m", files);
+      const { stdout, stderr } = await runtime.exec(`
+        import fs from "node:fs";
+        fs.writeFileSync("/m/root/f", "text", { mode: 0o755 });
+        fs.mkdirSync("/m/root/d", { mode: 0o700 });
+        fs.renameSync("/m/root/f", "/m/root/f");
+        console.log(fs.readFileSync("/m/root/f", "utf8"), fs.readdirSync("/m/root").join());
+        try { fs.chmodSync("/m/root/f", 0o600) } catch ({ code }) { console.log(code) }
+      `);
+      assert.equal(stdout + stderr, `text d,f\n${code === "EOPNOTSUPP" ? "ENOTSUP" : code}\n`);
+    }
+  });
+
+  test("has the permissions that are asked for, of directories too", async () => {
+    const files = ownFileSystem({});
+    const runtime = await machine("/m", files);
+    await runtime.exec(`
+      import fs from "node:fs";
+      fs.mkdirSync("/m/d", { mode: 0o700 });
+      fs.writeFileSync("/m/f", "", { mode: 0o600 });
+    `);
+    const modes = [await files.stat("/d"), await files.stat("/f")].map(({ mode }) => mode & 0o777);
+    assert.deepEqual(modes, [0o700, 0o600]);
+  });
+
+  test("hears once, by a warning, what guests are told EIO for", async () => {
+    const warnings: Error[] = [];
+    const hear = (warning: Error) => void warnings.push(warning);
+    process.on("warning", hear);
+    try {
+      const thrown = new TypeError("mine");
+      const throwing = ownFileSystem({
+        stat: () => Promise.reject(thrown),
+        lstat: () => Promise.reject(thrown),
+      });
+      const odd = ownFileSystem({ pread: async () => new Uint8Array(2 ** 20) });
+      await odd.writeFile("/f", "text");
+      for (const files of [throwing, odd]) {
+        const runtime = await machine("/m", files);
+        assert.match(
+          await stdout(runtime, "cat /m/f 2>&1; cat /m/f 2>&1; true"),
+          /Input\/output error/,
+        );
+      }
+      const told = warnings.filter(({ name }) => name === "SecureExecWarning");
+      assert.deepEqual(
+        told.map(({ message }) => message.split("\n")[0]),
+        [
+          "A filesystem that is mounted in a machine failed (stat of '/'): TypeError: mine",
+          "A filesystem that is mounted in a machine failed (read of '/f'): TypeError: pread must give a Uint8Array of at most the 122880 bytes asked for",
+        ],
+      );
+      assert.equal(told[0]?.cause, thrown);
+    } finally {
+      process.off("warning", hear);
+    }
+  });
+
   test("that never answers harms who asks and nobody else", async () => {
     let asked: () => void = () => {};
     const isAsked = new Promise<void>((resolve) => {

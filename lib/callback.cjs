@@ -35,9 +35,19 @@ function callUnawaited(name, callback, ...args) {
 
 /** Warns of what a callback has thrown, once for each `source`. */
 function warn(name, source, error) {
+  warnOnce(source, `The callback ${name} threw`, error);
+}
+
+/**
+ * Warns of what is wrong with something of the embedder's, once for each `source`.
+ * @param {object} source
+ * @param {string} what Whose fault it is.
+ * @param {unknown} error
+ */
+function warnOnce(source, what, error) {
   if (told.has(source)) return;
   told.add(source);
-  const warning = new Error(`The callback ${name} threw: ${describe(error)}`, { cause: error });
+  const warning = new Error(`${what}: ${describe(error)}`, { cause: error });
   warning.name = "SecureExecWarning";
   warning.code = "ERR_CALLBACK_THREW";
   process.emitWarning(warning);
@@ -52,4 +62,4 @@ function describe(error) {
   }
 }
 
-module.exports = { callUnawaited, inContext, warn };
+module.exports = { callUnawaited, inContext, warn, warnOnce };

@@ -59,7 +59,7 @@ export interface FileSystemMountOptions {
   /**
    * What the guests write is what its methods read, and the other way round, at once; other machines may have it too. Methods of
    * an object that is not made by this package are called when guests ask: what they throw with the name of an errno as `code` is
-   * that error for the guest, anything else is `EIO`, and so is no answer within ten seconds.
+   * that error for the guest, anything else is `EIO`, of which the first is a warning of the process; so is no answer within ten seconds.
    */
   filesystem: VirtualFileSystem;
   /**

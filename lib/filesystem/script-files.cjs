@@ -5,6 +5,8 @@
 const { createHash } = require("node:crypto");
 const binding = require("../../binding.cjs");
 const { errno } = require("node:os").constants;
+const { inspect } = require("node:util");
+const { warnOnce } = require("../callback.cjs");
 const { isUnlisted } = require("./failure.cjs");
 
 /** Longest time that a call may take, milliseconds: a little more than guests wait, who are told which limit that is. */
@@ -66,8 +68,17 @@ class ScriptFiles {
     try {
       return (await this.#perform(call)) ?? {};
     } catch (error) {
-      return { errno: errnoOf(error) };
+      const number = errnoOf(error);
+      if (number === undefined || error instanceof WrongAnswer) this.#warn(call, error);
+      return { errno: number ?? errno.EIO };
     }
+  }
+
+  /** Guests are told EIO and nothing else: who wrote the filesystem hears what it was. */
+  #warn({ kind, path }, error) {
+    const shown = inspect(`/${Buffer.from(path).toString().slice(0, 256)}`);
+    const what = `A filesystem that is mounted in a machine failed (${kind} of ${shown})`;
+    warnOnce(this.#filesystem, what, error);
   }
 
   async #perform({ kind, path: bytes, other, data, ...call }) {
@@ -80,7 +91,9 @@ class ScriptFiles {
       case "readDirectory":
         return await this.#list(path, call.position);
       case "readLink":
-        return { target: Buffer.from(text(await files.readlink(path), longestPath)) };
+        return {
+          target: Buffer.from(text(await files.readlink(path), longestPath, "what readlink gives")),
+        };
       case "read":
         return { data: piece(await files.pread(path, call.offset, call.count), call.count) };
       case "write":
@@ -90,10 +103,10 @@ class ScriptFiles {
       case "create":
         if (await files.exists(path)) throw failure("EEXIST");
         await files.writeFile(path, new Uint8Array());
-        await files.chmod(path, call.mode & 0o7777);
-        return { stat: statOf(await files.lstat(path), path) };
+        return { stat: await this.#made(path, call.mode & 0o7777) };
       case "makeDirectory":
-        return void (await files.mkdir(path));
+        await files.mkdir(path);
+        return void (await this.#made(path, call.mode & 0o7777));
       case "symlink":
         return void (await files.symlink(decoded(other), path));
       case "link":
@@ -111,6 +124,20 @@ class ScriptFiles {
     }
   }
 
+  /** Sets the permissions of what was just made, where the filesystem has any and they are others. */
+  async #made(path, mode) {
+    const files = this.#filesystem;
+    const stat = statOf(await files.lstat(path), path);
+    if ((stat.mode & 0o7777) === mode) return stat;
+    try {
+      await files.chmod(path, mode);
+    } catch (error) {
+      if (withoutModes.has(errnoOf(error))) return stat;
+      throw error;
+    }
+    return statOf(await files.lstat(path), path);
+  }
+
   async #write(path, offset, data) {
     const start = offset ?? (await this.#filesystem.stat(path)).size;
     await this.#filesystem.pwrite(path, start, data);
@@ -120,6 +147,8 @@ class ScriptFiles {
   async #rename(from, to, flags) {
     // RENAME_NOREPLACE; no filesystem of ours can exchange.
     if ((flags & ~1) !== 0) throw failure("EINVAL");
+    // Two names of one file stay, as rename(2) has it: not every filesystem knows.
+    if (from === to) return;
     if (flags & 1 && (await this.#filesystem.exists(to))) throw failure("EEXIST");
     await this.#filesystem.rename(from, to);
   }
@@ -180,7 +209,8 @@ class ScriptFiles {
 
   async #names(path) {
     const names = await this.#filesystem.readDir(path);
-    if (!Array.isArray(names) || names.length > mostEntries) throw failure("EOVERFLOW");
+    if (!Array.isArray(names)) throw new WrongAnswer("readDir must give an array of names");
+    if (names.length > mostEntries) throw failure("EOVERFLOW");
     return names.map((name) => fileName(name));
   }
 }
@@ -189,15 +219,23 @@ function failure(code) {
   return Object.assign(new Error(code), { code });
 }
 
-/** The errno of what was thrown; for anything else than an errno it is EIO. */
+/** What a filesystem has given back is none of what its methods give: for guests an EIO. */
+class WrongAnswer extends TypeError {
+  code = "EIO";
+}
+
+/** The errno of what was thrown, if it has one. */
 function errnoOf(error) {
   try {
     const { code } = error;
-    return typeof code === "string" && Object.hasOwn(errno, code) ? errno[code] : errno.EIO;
+    return typeof code === "string" && Object.hasOwn(errno, code) ? errno[code] : undefined;
   } catch {
-    return errno.EIO;
+    return undefined;
   }
 }
+
+/** `chmod` of a filesystem that keeps no permissions. */
+const withoutModes = new Set([errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM]);
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -214,32 +252,35 @@ function pathOf(bytes) {
   return `/${decoded(bytes)}`;
 }
 
-function text(value, longest) {
-  if (typeof value !== "string" || value === "" || Buffer.byteLength(value) >= longest) {
-    throw failure("EIO");
-  }
-  if (value.includes("\0")) throw failure("EIO");
-  return value;
+function text(value, longest, what) {
+  const isText = typeof value === "string" && value !== "" && !value.includes("\0");
+  if (isText && Buffer.byteLength(value) < longest) return value;
+  throw new WrongAnswer(`${what} must be a text of 1 to ${longest - 1} bytes`);
 }
 
 function fileName(value) {
-  const name = text(value, 256);
-  if (name.includes("/") || name === "." || name === "..") throw failure("EIO");
+  const name = text(value, 256, "a name that readDir gives");
+  if (name.includes("/") || name === "." || name === "..") {
+    throw new WrongAnswer(`readDir must give names, ${inspect(name)} is none`);
+  }
   return name;
 }
 
 function piece(value, count) {
-  if (!(value instanceof Uint8Array) || value.length > count) throw failure("EIO");
-  return value;
+  if (value instanceof Uint8Array && value.length <= count) return value;
+  throw new WrongAnswer(`pread must give a Uint8Array of at most the ${count} bytes asked for`);
 }
 
 /** What a filesystem tells of a file, with what it left out. */
 function statOf(value, path) {
+  if (typeof value !== "object" || value === null) {
+    throw new WrongAnswer("lstat must give an object with isFile, isDirectory or isSymbolicLink");
+  }
   const number = (key, otherwise) => {
     const given = value[key];
     return typeof given === "number" && Number.isFinite(given) ? Math.trunc(given) : otherwise;
   };
-  const size = Math.max(0, number("size", 0));
+  const size = Math.min(Math.max(0, number("size", 0)), Number.MAX_SAFE_INTEGER);
   const kind = kindOf(value);
   const mtimeMs = number("mtimeMs", 0);
   return {
@@ -266,7 +307,7 @@ function kindOf({ isFile, isDirectory, isSymbolicLink, mode }) {
   if (isFile === true) return S_IFREG;
   const type = typeof mode === "number" ? mode & 0o170000 : 0;
   if ([S_IFREG, S_IFDIR, S_IFLNK].includes(type)) return type;
-  throw failure("EIO");
+  throw new WrongAnswer("one of isFile, isDirectory and isSymbolicLink must be true");
 }
 
 module.exports = { numberOfScript };
