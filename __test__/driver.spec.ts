@@ -65,6 +65,34 @@ describe("exec", () => {
     assert.deepEqual(await runtime.exec("1"), { code: 0 });
   });
 
+  test("a hook that takes its time hears one line after the other, of both channels", async () => {
+    const heard: string[] = [];
+    let under = 0;
+    const onStdio = async ({ message }: { message: string }) => {
+      under += 1;
+      heard.push(`${message} ${under}`);
+      for (let turn = 0; turn < 3; turn += 1) await new Promise(setImmediate);
+      under -= 1;
+      if (message === "end") throw new Error("mine");
+    };
+    const code = "for (let i = 0; i < 99; i++) (i % 9 ? console.log : console.error)(i % 9)";
+    assert.deepEqual(await driverRuntime().exec(code, { onStdio }), { code: 0 });
+    assert.equal(heard.length, 99);
+    assert.deepEqual([...new Set(heard.map((line) => line.split(" ")[1]))], ["1"]);
+    const lines = heard.map((line) => line.split(" ")[0]).filter((line) => line !== "0");
+    assert.equal(lines.join(""), "12345678".repeat(11));
+    const failing = "console.log('first\\nend\\nnever'); setInterval(() => {}, 9)";
+    await assert.rejects(driverRuntime().exec(failing, { onStdio }), { message: "mine" });
+    assert.deepEqual(heard.slice(99), ["first 1", "end 1"]);
+  });
+
+  test("a working directory that is not there is why the program failed, and no signal", async () => {
+    assert.deepEqual(await driverRuntime().exec("1", { cwd: "/none" }), {
+      code: 1,
+      errorMessage: "ENOENT: no such file or directory, chdir '/none'",
+    });
+  });
+
   test("env, cwd and stdin are those of the call", async () => {
     const { lines, onStdio } = recorder();
     const runtime = driverRuntime({
@@ -320,6 +348,48 @@ describe("the end of a runtime", () => {
   });
 });
 
+describe("the end of a runtime", () => {
+  test("dispose does not wait for a terminate that does", async () => {
+    const { promise: up, resolve } = Promise.withResolvers<void>();
+    const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
+    const runtime = driverRuntime();
+    const code = `
+      process.on("SIGTERM", () => console.log("asked"));
+      console.log("up");
+      setInterval(() => {}, 1000);
+    `;
+    const onStdio = ({ message }: { message: string }) => (message === "up" ? resolve() : ask());
+    const running = runtime.exec(code, { onStdio });
+    await up;
+    const before = performance.now();
+    const terminated = runtime.terminate();
+    await asked;
+    runtime.dispose();
+    assert.equal((await running).code, 143);
+    await terminated;
+    assert.ok(performance.now() - before < 8_000, "not the ten seconds of terminate");
+  });
+
+  test("is told to those who wait for a session, and their place is another's", async () => {
+    await using v8Runtime = createV8Runtime({ maxSessions: 1 });
+    const [busy, gone, next] = [1, 2, 3].map(() => driverRuntime({ v8Runtime }));
+    assert.ok(busy && gone && next);
+    const { promise: up, resolve } = Promise.withResolvers<void>();
+    const running = busy.exec("console.log(1); setInterval(() => {}, 1000)", {
+      onStdio: () => resolve(),
+    });
+    await up;
+    const refused = assert.rejects(gone.exec("1"), { code: "ERR_VM_DISPOSED" });
+    const alsoRefused = assert.rejects(gone.run("1"), /NodeExecutionDriver has been disposed/);
+    const waiting = next.run("export default 1");
+    gone.dispose();
+    await Promise.all([refused, alsoRefused]);
+    busy.dispose();
+    assert.equal((await running).code, 143);
+    assert.deepEqual((await waiting).exports, { default: 1 });
+  });
+});
+
 describe("network", () => {
   test("is denied outward, at once", async () => {
     const { network } = driverRuntime();
@@ -427,6 +497,45 @@ describe("permissions and bindings", () => {
     `);
     assert.deepEqual(exports, { kind: "function", values: ["hello you", { rows: 2 }, undefined] });
     assert.deepEqual(calls, [["select", [1]]]);
+  });
+});
+
+describe("names of bindings", () => {
+  test("may be those that all objects have", async () => {
+    const say = (word: string) => () => word;
+    const bindings = {
+      toString: say("toString"),
+      constructor: { name: say("constructor.name") },
+      ["__proto__"]: { a: say("__proto__.a") },
+    };
+    const { exports } = await driverRuntime({ bindings }).run(`
+      const { toString, constructor, ["__proto__"]: proto } = SecureExec.bindings;
+      export const values = [await toString(), await constructor.name(), await proto.a()];
+      export const clean = [{}.a, Object.keys(Object), typeof Object.name];
+    `);
+    const values = ["toString", "constructor.name", "__proto__.a"];
+    assert.deepEqual(exports, { clean: [undefined, [], "string"], values });
+  });
+
+  test("are own names: an instance of a class has none, which is told", () => {
+    class Api {
+      query() {}
+    }
+    assert.throws(() => driverRuntime({ bindings: new Api() as never }), {
+      code: "ERR_INVALID_ARG_TYPE",
+      message: /options\.bindings.*plain object of functions/,
+    });
+  });
+
+  test("what nothing is left of in JSON is no result", async () => {
+    const bindings = { stream: () => new ReadableStream(), empty: () => ({}), list: () => [] };
+    const { exports } = await driverRuntime({ bindings }).run(`
+      const { stream, empty, list } = SecureExec.bindings;
+      export default [await empty(), await list(), await stream().catch(({ message }) => message)];
+    `);
+    const why =
+      "stream: the result is not what JSON can hold: 'value' is a ReadableStream, which has no properties of its own";
+    assert.deepEqual(exports, { default: [{}, [], why] });
   });
 });
 

@@ -62,6 +62,12 @@ describe("which exports", () => {
     });
   });
 
+  test("TypeScript that is more than types says so", async () => {
+    const { code, errorMessage } = await driverRuntime().run("enum A { B }", "/root/a.ts");
+    assert.equal(code, 1);
+    assert.match(errorMessage ?? "", /SyntaxError.*enum is not supported/);
+  });
+
   test("a path is where the code finds what is beside it", async () => {
     const runtime = driverRuntime();
     await runtime.exec(

@@ -18,8 +18,8 @@ export interface StdioEvent {
 }
 
 /**
- * Hears of output line by line, as it comes. The program waits while a promise that it gives back is pending. What it
- * throws ends the program and rejects the call.
+ * Hears of output line by line, as it comes, one after the other: while a promise that it gives back is pending, it is told
+ * nothing more and the program waits. What it throws ends the program and rejects the call.
  */
 export type StdioHook = (event: StdioEvent) => unknown;
 

@@ -13,6 +13,10 @@ const namePattern = /^[A-Za-z0-9_$-]+$/;
  * @returns {{ tools: object[], names: string[] }} The tools, and which of them are plain functions, for the tree that guests see.
  */
 function bindings(value, name) {
+  // Methods of a class are not its instances' own.
+  if (check.entries(value, name).length === 0 && !check.isPlainObject(value)) {
+    throw invalidType(name, "a plain object of functions", value);
+  }
   const found = {};
   const names = [];
   gather(value, name, [], (words, leaf) => {

@@ -46,12 +46,15 @@ class V8Runtime {
 
   /**
    * Waits for a place.
+   * @param {V8Runtime} runtime
+   * @param {() => void} requireWanted Throws where it is not wanted any more: see `wake`.
    * @returns {Promise<() => void>} Gives it back.
    */
-  static async session(runtime) {
+  static async session(runtime, requireWanted) {
     runtime.#requireLive();
     while (runtime.#running >= runtime.#maxSessions) {
       await new Promise((resolve) => runtime.#waiting.push(resolve));
+      requireWanted();
       runtime.#requireLive();
     }
     runtime.#running += 1;
@@ -61,9 +64,14 @@ class V8Runtime {
     };
   }
 
+  /** Has all that wait for a place look whether they still want it. */
+  static wake(runtime) {
+    for (const waiting of runtime.#waiting.splice(0)) waiting();
+  }
+
   async dispose() {
     this.#isDisposed = true;
-    for (const waiting of this.#waiting.splice(0)) waiting();
+    V8Runtime.wake(this);
     const runtimes = [...this.#runtimes];
     this.#runtimes.clear();
     await holdFor(Promise.all(runtimes.map((runtime) => runtime.dispose())));

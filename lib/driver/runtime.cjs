@@ -63,8 +63,7 @@ class DriverRuntime {
 
   /** Ends all that runs, at once. */
   dispose() {
-    if (this.#isDisposed) return;
-    this.#isDisposed = true;
+    this.#refuse();
     this.#machine?.then(
       (runtime) => runtime.dispose(),
       () => {},
@@ -74,7 +73,7 @@ class DriverRuntime {
   /** Lets servers finish what they are answering, then disposes. */
   async terminate() {
     const running = [...this.#running];
-    this.#isDisposed = true;
+    this.#refuse();
     const runtime = await this.#machine?.catch(() => {});
     if (!runtime) return;
     for (const execution of running) execution.kill(SIGTERM);
@@ -96,9 +95,20 @@ class DriverRuntime {
     return this.terminate();
   }
 
+  /** Nothing begins any more, nor waits to. */
+  #refuse() {
+    this.#isDisposed = true;
+    const v8Runtime = NodeRuntimeDriverFactory.v8RuntimeOf(this.#settings.factory);
+    if (v8Runtime) V8Runtime.wake(v8Runtime);
+  }
+
+  #requireLive() {
+    if (this.#isDisposed) throw disposedError();
+  }
+
   /** The machine of a runtime that is not disposed of. */
   async #live() {
-    if (this.#isDisposed) throw disposedError();
+    this.#requireLive();
     this.#machine ??= this.#make();
     try {
       const runtime = await this.#machine;
@@ -121,13 +131,14 @@ class DriverRuntime {
   }
 
   async #call(program, returns) {
-    if (this.#isDisposed) throw disposedError();
+    this.#requireLive();
     const v8Runtime = NodeRuntimeDriverFactory.v8RuntimeOf(this.#settings.factory);
-    const leave = v8Runtime ? await V8Runtime.session(v8Runtime) : () => {};
+    const requireWanted = () => this.#requireLive();
+    const leave = v8Runtime ? await V8Runtime.session(v8Runtime, requireWanted) : () => {};
     try {
       const runtime = await this.#live();
       const env = await allowedEnvironment(program.env, this.#settings.driver.permissions.env);
-      if (this.#isDisposed) throw disposedError();
+      this.#requireLive();
       return await this.#run(runtime, { ...program, env: env.flat() }, returns);
     } finally {
       leave();
@@ -197,11 +208,12 @@ function resultOf({ exitCode, signal }, answer) {
 /** A program that met a limit, or lost its VM process, has failed; whoever runs it has made no mistake. */
 async function failureOf(error, { exitCode }, lines) {
   await lines?.end();
-  const { limit, bound, used, message } = error;
+  const { limit, bound, used, message, syscall } = error;
   if (limit === cpuLimit) {
     return { code: timedOut, errorMessage: `CPU time limit exceeded: ${used} of ${bound} ms used` };
   }
-  const code = exitCode || 1;
+  // A program that could not be started was not killed.
+  const code = syscall === undefined ? exitCode || 1 : 1;
   if (limit !== heapLimit) return { code, errorMessage: message };
   return { code, errorMessage: `Memory limit exceeded: ${used} of ${bound} MB would be used` };
 }

@@ -8,6 +8,8 @@ const longestLine = 64 * 1024;
 
 class StdioLines {
   #hook;
+  /** Of what the hook has not taken yet. @type {Promise<void> | undefined} */
+  #pending;
   #channels = { stdout: new Channel(), stderr: new Channel() };
 
   /** @param {(event: { channel: "stdout" | "stderr", message: string }) => unknown} hook */
@@ -27,13 +29,28 @@ class StdioLines {
     }
   }
 
+  /** One line after the other: the next is told when the hook has taken the one before. */
   #tell(channel, messages) {
-    const pending = [];
-    for (const message of messages) {
+    if (this.#pending) return this.#tellLater(channel, messages);
+    for (const [index, message] of messages.entries()) {
       const taken = this.#hook({ channel, message });
-      if (typeof taken?.then === "function") pending.push(taken);
+      if (typeof taken?.then !== "function") continue;
+      this.#pending = Promise.resolve(taken);
+      return this.#tellLater(channel, messages.slice(index + 1));
     }
-    return pending.length > 0 ? Promise.all(pending) : undefined;
+  }
+
+  #tellLater(channel, messages) {
+    const told = this.#pending.then(async () => {
+      for (const message of messages) await this.#hook({ channel, message });
+    });
+    this.#pending = told;
+    const over = () => {
+      if (this.#pending === told) this.#pending = undefined;
+    };
+    // What the hook rejects with stays, for whoever waits for the last line.
+    told.then(over, () => {});
+    return told;
   }
 }
 

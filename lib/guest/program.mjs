@@ -54,14 +54,14 @@ function textOf(error) {
 
 /** @param {{ code: string, filePath?: string, returns: boolean, bindings: string[] }} given */
 export function main({ code, filePath, returns, bindings }) {
+  process.prependListener("uncaughtExceptionMonitor", (error) => {
+    if (listenerCount("uncaughtException") === 0) tell({ error: textOf(error) });
+  });
   const name = resolve(filePath ?? "[eval]");
   if (filePath !== undefined) process.argv.splice(1, 0, name);
   const { source, format } = read(code, name, filePath !== undefined);
   hide();
   offer(bindings);
-  process.prependListener("uncaughtExceptionMonitor", (error) => {
-    if (listenerCount("uncaughtException") === 0) tell({ error: textOf(error) });
-  });
   closeServersOnRequest();
   const done = (exported) => {
     if (returns) handBack(format === "module" ? unwrapped(exported) : exported);
@@ -86,11 +86,18 @@ function offer(names) {
     const words = name.split(".");
     const last = words.pop();
     let at = tree;
-    for (const word of words) at = at[word] ??= {};
-    at[last] = (...args) => call(name, { args }).then(({ value }) => value);
+    for (const word of words) at = Object.hasOwn(at, word) ? at[word] : put(at, word, {});
+    put(at, last, (...args) => call(name, { args }).then(({ value }) => value));
   }
   const value = { bindings: tree };
   Object.defineProperty(globalThis, "SecureExec", { value, configurable: true, writable: true });
+}
+
+/** Also by a name that all objects have. */
+function put(object, key, value) {
+  const property = { value, enumerable: true, configurable: true, writable: true };
+  Object.defineProperty(object, key, property);
+  return value;
 }
 
 /** By the file's extension, the `type` of its package, or by what is in it. */

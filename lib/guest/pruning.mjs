@@ -114,7 +114,8 @@ function isEmptied(object, made) {
 function className(object) {
   try {
     if (types.isProxy(object)) return "Proxy";
-    return String(object.constructor?.name ?? "object").slice(0, longestPlace);
+    if (types.isGeneratorObject(object)) return "generator";
+    return String(object.constructor?.name || "object").slice(0, longestPlace);
   } catch {
     return "object";
   }

@@ -3,6 +3,7 @@
 
 const { types } = require("node:util");
 const { invalidValue } = require("../errors.cjs");
+const { isPlainObject } = require("../validate.cjs");
 
 const circular = "is circular";
 
@@ -74,6 +75,15 @@ function objectRefusal(value) {
   if (types.isSet(value)) return "is a Set: give an array";
   if (types.isPromise(value)) return "is a promise: await it";
   if (types.isNativeError(value)) return "is an Error: give its message";
+  if (isEmptied(value)) {
+    return `is a ${value.constructor?.name || "object"}, which has no properties of its own`;
+  }
+}
+
+/** An instance of a class, and nothing that JSON has of it: a stream, a `Headers`, a `URLSearchParams`. */
+function isEmptied(value) {
+  if (Array.isArray(value) || types.isBoxedPrimitive(value) || isPlainObject(value)) return false;
+  return Object.keys(value).length === 0;
 }
 
 /** JSON text of an option that is to be JSON. */
