@@ -177,6 +177,7 @@ describe("runtimes", () => {
       [error.code, error.limit, error.bound],
       ["ENOMEM", "limits.jsRuntime.v8HeapLimitMb", 32],
     );
+    assert.match(error.message, /\. createKernel\(\{ limits \}\) sets it$/);
     assert.equal((await kernel.exec("echo on")).stdout, "on\n");
   });
 

@@ -30,10 +30,21 @@ function rounded(value) {
   return Number.isInteger(value) ? String(value) : value.toFixed(2);
 }
 
+const remedy = ". NodeRuntime.create({ limits }) sets it";
+
 /** @param {{limit: string, bound: number, used: number}} breach */
 function breachText({ limit, bound, used }) {
   const asked = used > bound ? `${amount(limit, used)} would be used` : "it was used up";
-  return `${limit} is ${amount(limit, bound)}, ${asked}. NodeRuntime.create({ limits }) sets it`;
+  return `${limit} is ${amount(limit, bound)}, ${asked}${remedy}`;
+}
+
+/**
+ * A message about a limit of a machine that the caller has not made by `create`.
+ * @param {string} message
+ * @param {string | undefined} setter What sets the limit there, if anything does.
+ */
+function withSetter(message, setter) {
+  return message.replace(remedy, () => (setter === undefined ? "" : `. ${setter} sets it`));
 }
 
 const memoryBytes = "limits.resources.maxMemoryBytes";
@@ -87,4 +98,4 @@ function contradiction(given) {
   return undefined;
 }
 
-module.exports = { amount, breachText, complete, contradiction, table };
+module.exports = { amount, breachText, complete, contradiction, table, withSetter };

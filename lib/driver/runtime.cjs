@@ -4,6 +4,7 @@
 const { withCallerStacks } = require("../caller.cjs");
 const { VmError } = require("../errors.cjs");
 const { holdFor } = require("../keep-alive.cjs");
+const { withSetter } = require("../limits.cjs");
 const { createOptions } = require("../options.cjs");
 const { driverExecOptions, driverOptions } = require("./options.cjs");
 const { Answer } = require("./answer.cjs");
@@ -24,6 +25,11 @@ const unsettled = 13;
 const patience = 10_000;
 const cpuLimit = "limits.jsRuntime.cpuTimeLimitMs";
 const heapLimit = "limits.jsRuntime.v8HeapLimitMb";
+/** What sets limits of the machine here. */
+const setters = {
+  "limits.resources.maxMemoryBytes": "memoryLimit",
+  "limits.resources.maxFileBytes": "payloadLimits.base64TransferBytes",
+};
 
 class DriverRuntime {
   #settings;
@@ -214,7 +220,7 @@ async function failureOf(error, { exitCode }, lines) {
   }
   // A program that could not be started was not killed.
   const code = syscall === undefined ? exitCode || 1 : 1;
-  if (limit !== heapLimit) return { code, errorMessage: message };
+  if (limit !== heapLimit) return { code, errorMessage: withSetter(message, setters[limit]) };
   return { code, errorMessage: `Memory limit exceeded: ${used} of ${bound} MB would be used` };
 }
 

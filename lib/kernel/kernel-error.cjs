@@ -2,6 +2,7 @@
 // The errors of kernels: `code` is the name of an error number.
 
 const { VmError, errorCause, markOurs } = require("../errors.cjs");
+const { withSetter } = require("../limits.cjs");
 
 class KernelError extends Error {
   /**
@@ -35,7 +36,8 @@ const told = ["errno", "syscall", "path", "dest", "limit", "bound", "used", "std
 function kernelError(error) {
   if (!(error instanceof VmError)) return error;
   const code = codes[error.code] ?? (error.code.startsWith("ERR_") ? limitCode(error) : error.code);
-  const made = new KernelError(code, error.message, { cause: error });
+  const message = withSetter(error.message, "createKernel({ limits })");
+  const made = new KernelError(code, message, { cause: error });
   for (const key of told) if (error[key] !== undefined) made[key] = error[key];
   return made;
 }

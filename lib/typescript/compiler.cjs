@@ -3,9 +3,17 @@
 // failed.
 
 const { guestCode } = require("../guest-code.cjs");
+const { withSetter } = require("../limits.cjs");
 
 /** The guest program, in the order in which its modules need each other. */
 const modules = ["source-files", "files", "diagnostics", "requests", "main"];
+
+/** Options of a tool set that set limits of its machine. */
+const setters = {
+  "limits.jsRuntime.cpuTimeLimitMs": "cpuTimeLimitMs",
+  "limits.jsRuntime.v8HeapLimitMb": "memoryLimit",
+  "limits.resources.maxMemoryBytes": "memoryLimit",
+};
 
 let program;
 
@@ -75,7 +83,8 @@ class Compiler {
       return answer;
     } catch (error) {
       await this.#letGo(error);
-      throw error instanceof CompilerFailure ? error : noAnswer(error.message, error);
+      if (error instanceof CompilerFailure) throw error;
+      throw noAnswer(withSetter(error.message, setters[error.limit]), error);
     }
   }
 
