@@ -316,3 +316,39 @@ describe("64 files of a mount that are changed while they are in use", () => {
     });
   });
 });
+
+describe("programs that end with very many files open", () => {
+  test("leave the machine as it is", { timeout: 120_000 }, async () => {
+    const root = directory("open");
+    writeFileSync(join(root, "file"), "inside");
+    const mounts = [
+      { guestPath: "/fixed", hostPath: root },
+      { guestPath: "/open", hostPath: root, readOnly: false },
+    ];
+    await withRuntime({ mounts }, async (runtime) => {
+      const holder = `
+        const { openSync, writeSync } = require("fs");
+        let count = 0;
+        try { for (;; count += 1) openSync(process.argv[1], "r"); } catch {}
+        writeSync(1, "" + count);
+        process.stdin.on("data", () => process.exit());`;
+      // All of them hold theirs before one ends.
+      const opened = await printed(
+        runtime,
+        `
+        import { spawn } from "node:child_process";
+        import { once } from "node:events";
+        const children = Array.from({ length: 8 }, (_, at) =>
+          spawn("node", ["-e", ${JSON.stringify(holder)}, at % 2 ? "/fixed/file" : "/open/file"]));
+        const counts = await Promise.all(children.map(async ({ stdout }) => +(await once(stdout, "data"))[0]));
+        const ended = children.map((child) => once(child, "exit"));
+        for (const { stdin } of children) stdin.write("end");
+        await Promise.all(ended);
+        console.log(Math.min(...counts));`,
+      );
+      assert.ok(Number(opened) > 200, opened);
+      const read = `import fs from "node:fs"; console.log(fs.readFileSync("/open/file", "utf8"));`;
+      assert.equal(await printed(runtime, read), "inside\n");
+    });
+  });
+});

@@ -1,14 +1,17 @@
 //! The files channel, at this end: requests go out in the order of their numbers, answers come in any.
 //!
 //! Several guests may wait at a time: one of them receives what comes for all, so that one who waits long holds up nobody
-//! else.
+//! else. Whoever finds no room for a request receives as well: the host takes no more of them while it cannot send what has
+//! come of others. What nobody waits for any more, as its process has been killed, is received by a thread that is there for
+//! as long as that takes: the host would give up a process that does not.
 
 use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
@@ -42,11 +45,14 @@ pub(super) const PIECES_AHEAD: usize = 4;
 const SPARE_BUFFERS: usize = PIECES_AHEAD + 1;
 /// Answers that nobody waits for which may lie in the socket.
 const MOST_UNHEARD: usize = 32;
+/// Stack of the thread that receives what nobody waits for.
+const STACK: usize = 256 << 10;
 /// How often who waits looks at whether it is still wanted.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// This process's end of the files channel. Several threads may wait at a time: one of them receives for all.
 pub(crate) struct FilesChannel {
+    this: Weak<FilesChannel>,
     socket: FilesSocket,
     line: Mutex<Line>,
     /// An answer has come for somebody else, or nobody receives any more.
@@ -71,6 +77,8 @@ struct Line {
     unheard: HashSet<u64>,
     /// Somebody receives.
     is_received: bool,
+    /// A thread receives what nobody waits for.
+    is_cleared: bool,
     /// What messages are received into.
     buffers: Vec<Vec<u8>>,
     /// Nothing is heard on it any more.
@@ -88,7 +96,12 @@ pub(super) struct Asked<'a> {
 
 impl Drop for Asked<'_> {
     fn drop(&mut self) {
-        self.channel.line.lock().waiting.remove(&self.id);
+        let mut line = self.channel.line.lock();
+        let given_up = matches!(line.waiting.remove(&self.id), Some(None));
+        // One that was left is known already, and one of few.
+        if given_up && line.unheard.insert(self.id) && !line.is_cleared {
+            line.is_cleared = self.channel.clear();
+        }
     }
 }
 
@@ -97,7 +110,8 @@ pub(super) type Wanted<'a> = &'a dyn Fn() -> bool;
 
 impl FilesChannel {
     pub(crate) fn new(fd: OwnedFd) -> Arc<FilesChannel> {
-        Arc::new(FilesChannel {
+        Arc::new_cyclic(|this| FilesChannel {
+            this: this.clone(),
             socket: FilesSocket::new(fd),
             line: Mutex::default(),
             changed: Condvar::new(),
@@ -123,28 +137,40 @@ impl FilesChannel {
     ) -> Result<Asked<'_>> {
         let deadline = Instant::now() + PATIENCE.get();
         let mut line = self.line.try_lock_until(deadline).ok_or(Errno::EIO)?;
-        if line.is_dead {
-            return Err(Errno::EIO);
-        }
-        line.last += 1;
-        let id = line.last;
         let growth = operation.growth();
-        let request = FilesRequest {
-            id,
+        let mut request = FilesRequest {
+            id: 0,
             vm,
             mount,
             operation,
         };
-        let request = to_message(&request).map_err(|_| Errno::EINVAL)?;
-        // In the order of their numbers.
-        if self.socket.send(&request).is_err() {
-            line.is_dead = true;
-            return Err(Errno::EIO);
+        let mut message = Vec::new();
+        loop {
+            if line.is_dead {
+                return Err(Errno::EIO);
+            }
+            // In the order of their numbers. Others may have sent something meanwhile.
+            if request.id != line.last + 1 {
+                request.id = line.last + 1;
+                message = to_message(&request).map_err(|_| Errno::EINVAL)?;
+            }
+            match self.socket.send_now(&message) {
+                Ok(()) => break,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    let left = deadline.saturating_duration_since(Instant::now());
+                    if left.is_zero() {
+                        return Err(Errno::EIO);
+                    }
+                    self.hear(&mut line, left.min(LOOK));
+                }
+                Err(_) => line.is_dead = true,
+            }
         }
-        line.waiting.insert(id, None);
+        line.last = request.id;
+        line.waiting.insert(request.id, None);
         Ok(Asked {
             channel: self,
-            id,
+            id: request.id,
             deadline,
             growth,
         })
@@ -219,12 +245,32 @@ impl FilesChannel {
             if !wanted() {
                 return Err(Errno::EINTR);
             }
-            if line.is_received {
-                self.changed.wait_for(line, left.min(LOOK));
-            } else {
-                self.receive(line, left.min(LOOK));
-            }
+            self.hear(line, left.min(LOOK));
         }
+    }
+
+    /// Receives a message, or waits for somebody else to have received one.
+    fn hear(&self, line: &mut MutexGuard<'_, Line>, longest: Duration) {
+        if line.is_received {
+            self.changed.wait_for(line, longest);
+        } else {
+            self.receive(line, longest);
+        }
+    }
+
+    /// Has what nobody waits for received. False if there is no thread to be had.
+    fn clear(&self) -> bool {
+        let this = self.this.clone();
+        let thread = std::thread::Builder::new().name("host-files".into());
+        let started = thread.stack_size(STACK).spawn(move || {
+            let Some(this) = this.upgrade() else { return };
+            let mut line = this.line.lock();
+            while !line.is_dead && !line.unheard.is_empty() {
+                this.hear(&mut line, LOOK);
+            }
+            line.is_cleared = false;
+        });
+        started.is_ok()
     }
 
     /// Receives one message for whoever waits for it. Others are those that nobody waits for any more.
@@ -248,7 +294,7 @@ impl FilesChannel {
                     buffer = unwanted;
                 }
             }
-            Err(error) if error.kind() == std::io::ErrorKind::TimedOut => {}
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
             // The host is gone, or says what is none.
             _ => line.is_dead = true,
         }
@@ -268,4 +314,110 @@ fn decode(buffer: &mut Vec<u8>, message: Message) -> Option<(u64, Answer)> {
     let answer = from_message::<FilesAnswer>(bytes).ok()?;
     let descriptor = message.descriptors.into_iter().next();
     Some((answer.id, Answer::Result(answer.result, descriptor)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::{Receiver, channel};
+
+    use secure_exec_protocol::files::{MAX_FILE_PIECE, data_head};
+
+    use super::*;
+
+    /// Only a test that fails waits so long.
+    const LONG: Duration = Duration::from_secs(20);
+    const FILE: (VmId, u32) = (1, 0);
+
+    /// A channel to a host that answers one request after the other, and tells of each that it has answered.
+    fn answered() -> (Arc<FilesChannel>, Receiver<u64>) {
+        let (host, ours) = FilesSocket::pair().unwrap();
+        let (tell, told) = channel();
+        std::thread::spawn(move || {
+            let mut buffer = vec![0; MAX_FILES_MESSAGE];
+            loop {
+                let message = host.receive(&mut buffer, None).unwrap();
+                if message.length == 0 {
+                    return;
+                }
+                let request: FilesRequest = from_message(&buffer[..message.length]).unwrap();
+                let answer = match request.operation {
+                    FileOperation::Read { .. } => {
+                        let mut answer = data_head(request.id, MAX_FILE_PIECE);
+                        answer.resize(answer.len() + MAX_FILE_PIECE, 7);
+                        answer
+                    }
+                    _ => {
+                        let (id, result) = (request.id, FileResult::Done);
+                        to_message(&FilesAnswer { id, result }).unwrap()
+                    }
+                };
+                host.send(&answer).unwrap();
+                tell.send(request.id).unwrap();
+            }
+        });
+        (FilesChannel::new(ours), told)
+    }
+
+    /// Asks for something, as a process that is killed before it is answered.
+    fn give_up(channel: &FilesChannel, operation: FileOperation) {
+        let asked = channel.begin(FILE, operation).unwrap();
+        let answer = channel.finish(&asked, &|| false);
+        assert!(matches!(answer, Ok(_) | Err(Errno::EINTR)));
+    }
+
+    #[test]
+    fn processes_that_end_with_many_open_files_leave_a_channel_that_goes_on() {
+        let (channel, told) = answered();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    for handle in 0..1000 {
+                        give_up(&channel, FileOperation::Close { handle });
+                    }
+                });
+            }
+        });
+        for id in 1..=4000 {
+            assert_eq!(told.recv_timeout(LONG), Ok(id));
+        }
+        let asked = channel.begin(FILE, FileOperation::Statfs).unwrap();
+        assert!(channel.finish(&asked, &|| true).is_ok());
+    }
+
+    #[test]
+    fn what_a_killed_process_would_have_read_is_received_though_nobody_asks() {
+        let (channel, told) = answered();
+        let read = FileOperation::Read {
+            handle: 1,
+            offset: 0,
+            count: 1,
+        };
+        // More than there is room for in a socket.
+        let pieces: Vec<_> = (0..16)
+            .map(|_| channel.begin(FILE, read.clone()).unwrap())
+            .collect();
+        drop(pieces);
+        for id in 1..=16 {
+            assert_eq!(told.recv_timeout(LONG), Ok(id));
+        }
+        while channel.unheard() > 0 {
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn who_finds_no_room_receives() {
+        let (channel, told) = answered();
+        let asked: Vec<_> = (0..3000)
+            .map(|handle| {
+                channel
+                    .begin(FILE, FileOperation::Close { handle })
+                    .unwrap()
+            })
+            .collect();
+        for asked in &asked {
+            assert!(channel.finish(asked, &|| true).is_ok());
+        }
+        assert_eq!(told.iter().take(3000).last(), Some(3000));
+    }
 }
