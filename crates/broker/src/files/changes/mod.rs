@@ -35,6 +35,10 @@ const BUFFER: usize = 64 << 10;
 /// The head of an event: watch descriptor, mask, cookie, length of the name.
 const HEAD: usize = 16;
 
+/// Numbers under which one hears of the same file: an event takes memory for each of them, and thousands of events are read
+/// at a time. A VM process of ours has one for each inode.
+const MOST_EARS: usize = 16;
+
 /// How long a VM process that has lost something waits to hear of it.
 const RETRY: Duration = Duration::from_millis(100);
 
@@ -117,7 +121,12 @@ impl Notifier {
         if watch < 0 {
             return Err(io::Error::last_os_error());
         }
-        heard.entry(watch).or_default().push(ear);
+        let ears = heard.entry(watch).or_default();
+        let own = ears.iter().filter(|known| known.hearer.is(&ear.hearer));
+        if own.count() >= MOST_EARS {
+            return Err(io::Error::from_raw_os_error(libc::ENOSPC));
+        }
+        ears.push(ear);
         Ok(watch)
     }
 
@@ -148,10 +157,12 @@ impl Notifier {
         }
     }
 
-    /// Tells everything that has happened up to now.
+    /// Tells everything that has happened up to now. What happens meanwhile waits: where others change their files without
+    /// end, who asks is answered all the same.
     fn tell_all(&self) {
         let mut reading = self.reading.lock();
         let Reading { buffer, waiting } = &mut *reading;
+        let mut left = self.queued();
         loop {
             // SAFETY: the buffer is valid for its length.
             let count = unsafe {
@@ -175,10 +186,19 @@ impl Notifier {
                     waiting.push(Arc::downgrade(&listener));
                 }
             }
-            if events.is_empty() {
+            left = left.saturating_sub(events.len());
+            if events.is_empty() || left == 0 {
                 return;
             }
         }
+    }
+
+    /// Bytes of events that have not been read.
+    fn queued(&self) -> usize {
+        let mut bytes: libc::c_int = 0;
+        // SAFETY: writes a number to where one is. It does not fail for such a descriptor.
+        unsafe { libc::ioctl(self.inotify.as_raw_fd(), libc::FIONREAD, &raw mut bytes) };
+        usize::try_from(bytes).unwrap_or(0)
     }
 
     fn wait(&self, shortly: bool) {
@@ -339,7 +359,7 @@ impl Listener {
     /// Watches a file that was found.
     ///
     /// # Errors
-    /// - `ENOSPC`: there are too many already, of this mount or of the host's user.
+    /// - `ENOSPC`: there are too many already, of this file, of this mount or of the host's user.
     /// - `EACCES`: the host's user may not read it.
     /// - `EINVAL`: the number is that of a watch already.
     pub(super) fn watch(&self, file: BorrowedFd<'_>, number: u64) -> io::Result<()> {

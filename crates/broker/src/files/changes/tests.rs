@@ -34,6 +34,13 @@ impl Ground {
             .watch(File::open(path).unwrap().as_fd(), number)
     }
 
+    /// One of so many folders that each has few numbers.
+    fn several(&self, number: u64) -> PathBuf {
+        let folder = self.folder.join((number / MOST_EARS as u64).to_string());
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
     fn hear(&self) -> Vec<FileChange> {
         let mut buffer = vec![0; MAX_FILES_MESSAGE];
         let message = self.socket.receive(&mut buffer, Some(PATIENCE)).unwrap();
@@ -121,7 +128,7 @@ fn numbers_and_how_many_there_are_have_their_bounds() {
     let again = ground.watch(&ground.folder, 1).unwrap_err();
     assert_eq!(again.raw_os_error(), Some(libc::EINVAL));
     for number in 2..=MOST_WATCHES as u64 {
-        ground.watch(&ground.folder, number).unwrap();
+        ground.watch(&ground.several(number), number).unwrap();
     }
     let full = ground.watch(&ground.folder, u64::MAX).unwrap_err();
     assert_eq!(full.raw_os_error(), Some(libc::ENOSPC));
@@ -225,7 +232,8 @@ fn leases_have_their_bounds_and_are_of_files_of_this_system() {
     let folder = File::open(&ground.folder).unwrap();
     let most = secure_exec_protocol::files::MOST_LEASES as u64;
     for number in 1..=most {
-        leases.begin(folder.as_fd(), number).unwrap();
+        let one = File::open(ground.several(number)).unwrap();
+        leases.begin(one.as_fd(), number).unwrap();
     }
     let full = leases.begin(folder.as_fd(), most + 1).unwrap_err();
     assert_eq!(full.raw_os_error(), Some(libc::ENOSPC));
@@ -234,4 +242,53 @@ fn leases_have_their_bounds_and_are_of_files_of_this_system() {
     let proc = File::open("/proc/self").unwrap();
     let other = Leases::new().unwrap().begin(proc.as_fd(), 1).unwrap_err();
     assert_eq!(other.raw_os_error(), Some(libc::EOPNOTSUPP));
+}
+
+#[test]
+fn one_file_is_watched_under_so_many_numbers_and_no_more() {
+    let ground = Ground::new("numbers");
+    let file = ground.folder.join("a");
+    fs::write(&file, "1").unwrap();
+    let most = MOST_EARS as u64;
+    for number in 1..=most {
+        ground.watch(&file, number).unwrap();
+    }
+    let refused = ground.watch(&file, most + 1).unwrap_err();
+    assert_eq!(refused.raw_os_error(), Some(libc::ENOSPC));
+    // Others are not kept from watching it, and one that is given up makes room.
+    let (other, _theirs) = Listener::new().unwrap();
+    let watched = || File::open(&file).unwrap();
+    other.watch(watched().as_fd(), 1).unwrap();
+    ground.listener.unwatch(1).unwrap();
+    ground.watch(&file, most + 2).unwrap();
+}
+
+#[test]
+fn who_asks_is_answered_while_others_change_files_without_end() {
+    let ground = Ground::new("endless");
+    let files = [ground.folder.join("a"), ground.folder.join("b")];
+    for (file, number) in files.iter().zip(1..) {
+        fs::write(file, "1").unwrap();
+        // Each event takes longer to tell than to make.
+        for number in number * 100..number * 100 + MOST_EARS as u64 {
+            ground.watch(file, number).unwrap();
+        }
+    }
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        // Other files in turn, so that no event is one with the last.
+        let change = || {
+            while !over.load(Ordering::Relaxed) {
+                for file in &files {
+                    fs::write(file, "2").unwrap();
+                }
+            }
+        };
+        scope.spawn(change);
+        scope.spawn(change);
+        for _ in 0..10 {
+            ground.listener.notifier.tell_all();
+        }
+        over.store(true, Ordering::Relaxed);
+    });
 }
