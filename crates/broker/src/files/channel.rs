@@ -14,13 +14,16 @@ use secure_exec_protocol::files_socket::Message;
 use secure_exec_protocol::{FilesSocket, ladder};
 
 use super::backend::HostMount;
-use super::deferred::Replies;
+use super::replies::Replies;
 use super::served::{Outcome, Rule, Served, failed};
 
 type Vms = Arc<Mutex<HashMap<VmId, Arc<Served>>>>;
 
-/// Is told of the rule that a VM process broke, on the channel's thread.
+/// Is told of the rule that a VM process broke, on the channel's threads.
 pub(crate) type Accuse = Arc<dyn Fn(Rule) + Send + Sync>;
+
+/// The rule of one that asks and does not take the answers.
+pub(super) const NOT_READ: Rule = "it does not read its files channel";
 
 /// The broker's end of a files channel. Nothing is read from it before the first VM with mounts.
 pub(crate) struct FilesChannel {
@@ -85,7 +88,7 @@ impl FilesChannel {
         std::thread::Builder::new()
             .name("secure-exec-files".into())
             .spawn(move || {
-                if let Err(rule) = run(&socket, &vms) {
+                if let Err(rule) = run(&socket, &vms, &accuse) {
                     accuse(rule);
                 }
                 socket.shut_down();
@@ -119,11 +122,11 @@ fn close(gone: Vec<Arc<Served>>) {
 }
 
 /// Serves until the channel ends.
-fn run(socket: &Arc<FilesSocket>, vms: &Vms) -> Result<(), Rule> {
+fn run(socket: &Arc<FilesSocket>, vms: &Vms, accuse: &Accuse) -> Result<(), Rule> {
     let mut buffer = vec![0; MAX_FILES_MESSAGE];
     let mut piece = vec![0; MAX_FILE_PIECE];
     // Without a thread for them there is nobody to serve.
-    let Ok(replies) = Replies::start(socket) else {
+    let Ok(replies) = Replies::start(socket, accuse) else {
         return Ok(());
     };
     let mut last = None;
@@ -193,9 +196,7 @@ fn encoded(id: u64, result: FileResult) -> Result<Vec<u8>, Rule> {
 fn has_sent(sent: std::io::Result<()>) -> Result<bool, Rule> {
     match sent {
         Ok(()) => Ok(true),
-        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {
-            Err("it does not read its files channel")
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Err(NOT_READ),
         Err(_) => Ok(false),
     }
 }

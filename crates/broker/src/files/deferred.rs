@@ -1,18 +1,13 @@
 //! Files that are served by somebody who may take their time, or never answer: nobody waits for it but who asks.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use parking_lot::Mutex;
-use secure_exec_protocol::FilesSocket;
-use secure_exec_protocol::files::{
-    FileOperation, FileResult, FilesAnswer, HostSpace, MAX_FILE_PIECE, to_message,
-};
+use secure_exec_protocol::files::{FileOperation, FileResult, HostSpace, MAX_FILE_PIECE};
 
-/// Operations of a VM process that are under way at a time.
-const MOST_UNDER_WAY: usize = 256;
+use super::replies::Replies;
+
 /// Files that a VM may have open.
 const MOST_FILES: usize = 1024;
 /// What `statfs(2)` has of files that nobody counts.
@@ -32,7 +27,7 @@ pub trait Deferred: Send + Sync {
 pub struct Reply(Option<Box<dyn FnOnce(FileResult) + Send>>);
 
 impl Reply {
-    fn new(send: impl FnOnce(FileResult) + Send + 'static) -> Reply {
+    pub(super) fn new(send: impl FnOnce(FileResult) + Send + 'static) -> Reply {
         Reply(Some(Box::new(send)))
     }
 
@@ -48,65 +43,6 @@ impl Drop for Reply {
     fn drop(&mut self) {
         if let Some(send) = self.0.take() {
             send(FileResult::Failed { errno: libc::EIO });
-        }
-    }
-}
-
-type Answers = Mutex<Sender<(u64, FileResult)>>;
-
-/// Sends answers on a thread of its own, since a VM process may not take them.
-pub(super) struct Replies {
-    answers: Arc<Answers>,
-    under_way: Arc<AtomicUsize>,
-}
-
-impl Replies {
-    pub(super) fn start(socket: &Arc<FilesSocket>) -> std::io::Result<Replies> {
-        let (sender, receiver) = channel();
-        let socket = socket.clone();
-        std::thread::Builder::new()
-            .name("secure-exec-answers".into())
-            .spawn(move || send_all(&socket, &receiver))?;
-        Ok(Replies {
-            answers: Arc::new(Mutex::new(sender)),
-            under_way: Arc::default(),
-        })
-    }
-
-    /// For the request of this number; none if too many are under way.
-    fn reply(&self, id: u64) -> Option<Reply> {
-        let taken = self
-            .under_way
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
-                (count < MOST_UNDER_WAY).then_some(count + 1)
-            });
-        taken.ok()?;
-        let under_way = self.under_way.clone();
-        let answers: Weak<Answers> = Arc::downgrade(&self.answers);
-        Some(Reply::new(move |result| {
-            under_way.fetch_sub(1, Ordering::Relaxed);
-            // The channel may be gone by now.
-            if let Some(answers) = answers.upgrade() {
-                let _ = answers.lock().send((id, result));
-            }
-        }))
-    }
-
-    fn answer(&self, id: u64, result: FileResult) {
-        // Its thread ends with the socket.
-        let _ = self.answers.lock().send((id, result));
-    }
-}
-
-fn send_all(socket: &FilesSocket, answers: &Receiver<(u64, FileResult)>) {
-    for (id, result) in answers {
-        let answer = to_message(&FilesAnswer { id, result }).or_else(|_| {
-            let result = FileResult::Failed { errno: libc::EIO };
-            to_message(&FilesAnswer { id, result })
-        });
-        let Ok(answer) = answer else { continue };
-        if socket.send(&answer).is_err() {
-            return;
         }
     }
 }
@@ -231,13 +167,15 @@ fn within(most: usize, result: FileResult) -> FileResult {
 mod tests {
     use std::time::Duration;
 
-    use secure_exec_protocol::Mount;
     use secure_exec_protocol::files::{
-        FileAccess, FilesRequest, HostAttributes, MAX_FILES_MESSAGE, from_message,
+        FileAccess, FilesAnswer, FilesRequest, HostAttributes, MAX_FILES_MESSAGE, from_message,
+        to_message,
     };
+    use secure_exec_protocol::{FilesSocket, Mount};
 
     use super::*;
     use crate::files::channel::FilesChannel;
+    use crate::files::replies::MOST_UNDER_WAY;
     use crate::files::{HostMount, Server};
 
     type Begun = (FileOperation, Option<Vec<u8>>, Reply);

@@ -2,7 +2,7 @@
 //!
 //! - `backend`: what serves the files of a mount. `host_directory`: a directory of the host's.
 //! - `changes`: what happens to the files of a mount.
-//! - `deferred`: what serves them without being waited for.
+//! - `deferred`: what serves them without being waited for. `replies`: what comes of it, on its way.
 //! - `channel`: the thread that takes the requests of a VM process and has them done. `served`: what it knows of a VM.
 //!   `whole`: small files, several at a time.
 
@@ -11,6 +11,7 @@ mod changes;
 mod channel;
 mod deferred;
 mod host_directory;
+mod replies;
 mod served;
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,8 @@ use secure_exec_protocol::files::{FileOperation, FileResult, LeaseOf, MAX_FILE_P
 
 use super::backend::{Backend, BackendFile, HostMount, Opened, Server};
 use super::changes::{Leases, Listener};
-use super::deferred::{OpenPaths, Replies};
+use super::deferred::OpenPaths;
+use super::replies::Replies;
 use super::whole;
 
 /// Files that a VM may have open which are asked for their bytes.
