@@ -108,7 +108,10 @@ const rules: Record<string, RegExp> = {
   "files-descriptor": /a descriptor with a request for files$/,
   ...each(["twice", "earlier"], /out of turn$/),
   // It has answers waiting on both of its sockets by then.
-  "files-flood": /it does not read its (files channel|socket)$/,
+  ...each(
+    ["flood", "scripted-flood", "known-flood"],
+    /it does not read its (files channel|socket)$/,
+  ),
 };
 
 function each(names: string[], rule: RegExp): Record<string, RegExp> {
@@ -126,7 +129,14 @@ const attempts = [
   "empty-message",
   "shut",
   "after-destroy",
+  "slow-reader",
+  "watches",
+  "listeners",
+  "leases",
 ].map((name) => `files-${name}`);
+
+/** It ends by itself, with all that it could get. */
+const end = "files-dies";
 
 function assertNothingGot({ mode, touched, got, descriptors }: HostLine): void {
   assert.deepEqual({ mode, touched, got }, { mode, touched: [], got: [] });
@@ -136,7 +146,7 @@ function assertNothingGot({ mode, touched, got, descriptors }: HostLine): void {
 describe("a hostile VM process with mounts", { skip }, () => {
   test("has modes for every rule of the files channel", () => {
     const about = modes.filter((mode) => mode.startsWith("files-"));
-    assert.deepEqual(about.sort(), [...Object.keys(rules), ...attempts].sort());
+    assert.deepEqual(about.sort(), [...Object.keys(rules), ...attempts, end].sort());
   });
 
   test("that breaks a rule is ended, and nothing is changed", { timeout: 300_000 }, async () => {
@@ -153,5 +163,12 @@ describe("a hostile VM process with mounts", { skip }, () => {
       assertNothingGot(line);
       assert.deepEqual(Object.keys(line.outcomes), ["fulfilled"], line.mode);
     }
+  });
+
+  test("that dies with all that it could get leaves nothing", { timeout: 300_000 }, async () => {
+    const [line] = await assertUnharmed([end]);
+    assert.ok(line);
+    assertNothingGot(line);
+    assert.ok(Object.keys(line.outcomes).includes("exit status 0"));
   });
 });

@@ -49,7 +49,7 @@ play("genuine");
 const addon = require(artifacts.addon);
 // The first one to configure it decides.
 addon.configure(join(folder, "peer"), artifacts.addon, artifacts.snapshot, 65_534);
-const { NodeRuntime } = await import(join(root, "index.js"));
+const { NodeRuntime, createInMemoryFileSystem } = await import(join(root, "index.js"));
 
 const loose = [];
 process.on("uncaughtException", (error) => loose.push(String(error?.stack ?? error)));
@@ -60,6 +60,7 @@ const ground = join(folder, "ground");
 const [fixed, open, outside] = ["fixed", "open", "outside"].map((name) => join(ground, name));
 layGround();
 
+const scripted = await scriptedFiles();
 const quietFiles = join(folder, "quiet");
 mkdirSync(quietFiles);
 writeFileSync(join(quietFiles, "inside"), "inside");
@@ -123,6 +124,7 @@ async function suffer(mode) {
     ? [
         { guestPath: "/fixed", hostPath: fixed },
         { guestPath: "/open", hostPath: open, readOnly: false },
+        { guestPath: "/scripted", filesystem: scripted },
       ]
     : [];
   if (mounts.length > 0) layGround();
@@ -135,6 +137,20 @@ async function suffer(mode) {
   const got = existsSync(report) ? readFileSync(report, "utf8").trim().split("\n") : [];
   rmSync(report, { force: true });
   return { ...told, touched, got, descriptors: descriptors() - descriptorsBefore };
+}
+
+/** Files that functions of this script serve. What is read of them takes no memory here. */
+async function scriptedFiles() {
+  const files = createInMemoryFileSystem();
+  await files.writeFile("/inside", "inside");
+  const bytes = new Uint8Array(2 ** 20);
+  return new Proxy(files, {
+    get(target, name) {
+      if (name === "pread") return async (_path, _position, length) => bytes.subarray(0, length);
+      const value = target[name];
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
 }
 
 /** Makes the directories anew. */

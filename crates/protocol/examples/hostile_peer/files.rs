@@ -15,6 +15,8 @@ use secure_exec_protocol::files::{
 };
 use secure_exec_protocol::{FilesSocket, VmConfig, VmId};
 
+use crate::exhaust;
+
 /// Where a VM process finds its files channel.
 const CHANNEL: i32 = 4;
 
@@ -66,10 +68,12 @@ pub const ATTEMPTS: &[&str] = &[
 ];
 
 pub struct Files {
-    socket: FilesSocket,
+    pub(super) socket: FilesSocket,
     vm: VmId,
-    read_only: u32,
-    writable: u32,
+    pub(super) read_only: u32,
+    pub(super) writable: u32,
+    /// The one whose files functions of JavaScript serve.
+    pub(super) scripted: u32,
     last: u64,
     report: PathBuf,
     buffer: Vec<u8>,
@@ -90,6 +94,11 @@ impl Files {
             vm,
             read_only: place(true),
             writable: place(false),
+            scripted: {
+                let mut mounts = config.mounts.iter();
+                let found = mounts.find(|mount| mount.guest_path == "/scripted");
+                found.map_or(0, |mount| mount.number)
+            },
             last: 0,
             report: folder.join("report"),
             buffer: vec![0; MAX_FILES_MESSAGE],
@@ -113,6 +122,7 @@ impl Files {
             "files-shut" => self.socket.shut_down(),
             "files-after-destroy" => {}
             "files-flood" => self.flood(),
+            mode if exhaust::has(mode) => exhaust::attack(self, mode),
             _ => {
                 self.break_rule(mode);
                 // What was answered before comes first. Then it is over.
@@ -496,7 +506,7 @@ impl Files {
         }
     }
 
-    fn request(&mut self, mount: u32, operation: FileOperation) -> Vec<u8> {
+    pub(super) fn request(&mut self, mount: u32, operation: FileOperation) -> Vec<u8> {
         self.last += 1;
         let request = FilesRequest {
             id: self.last,
@@ -507,7 +517,7 @@ impl Files {
         to_message(&request).unwrap_or_default()
     }
 
-    fn ask(
+    pub(super) fn ask(
         &mut self,
         mount: u32,
         operation: FileOperation,
@@ -518,7 +528,7 @@ impl Files {
     }
 
     /// None at the end of the channel.
-    fn receive(&mut self) -> Option<(FileResult, Option<OwnedFd>)> {
+    pub(super) fn receive(&mut self) -> Option<(FileResult, Option<OwnedFd>)> {
         let message = self.socket.receive(&mut self.buffer, Some(PATIENCE)).ok()?;
         let bytes = self.buffer.get(..message.length)?;
         let answer: FilesAnswer = from_message(bytes).ok()?;
@@ -531,7 +541,12 @@ impl Files {
     }
 
     /// Writes down what was not refused with one of these.
-    fn expect(&self, what: &str, answer: Option<(FileResult, Option<OwnedFd>)>, refusals: &[i32]) {
+    pub(super) fn expect(
+        &self,
+        what: &str,
+        answer: Option<(FileResult, Option<OwnedFd>)>,
+        refusals: &[i32],
+    ) {
         match answer {
             Some((FileResult::Failed { errno }, None)) if refusals.contains(&errno) => {}
             Some((result, _)) => self.tell(&format!("{what}: {result:?}")),
@@ -539,7 +554,7 @@ impl Files {
         }
     }
 
-    fn tell(&self, what: &str) {
+    pub(super) fn tell(&self, what: &str) {
         let mut options = OpenOptions::new();
         if let Ok(mut report) = options.append(true).create(true).open(&self.report) {
             let _ = writeln!(report, "{what}");
@@ -577,7 +592,7 @@ fn send_many(bytes: &[u8], count: usize) {
     }
 }
 
-fn open(path: &str, access: FileAccess) -> FileOperation {
+pub fn open(path: &str, access: FileAccess) -> FileOperation {
     FileOperation::Open {
         path: path.into(),
         access,

@@ -3,6 +3,7 @@
 //! It is put in the launcher's place. The file `mode` beside it says what it does: `genuine` runs the launcher whose
 //! path is in the file `launcher`; any other word is a way to do harm, and the list of them is printed by `--modes`.
 
+mod exhaust;
 mod files;
 mod snapshots;
 
@@ -17,9 +18,9 @@ use std::time::Duration;
 
 use files::Files;
 use secure_exec_protocol::{
-    CallId, Decoder, DirectoryEntry, Exit, Failure, FileReply, FileRequest, HostFrame, HostMessage,
-    Listener, ListenerAddress, Phase, ProcessEntry, Request, VERSION, VmFrame, VmId, VmMessage,
-    encode,
+    CallId, Captured, Decoder, DirectoryEntry, Exit, Failure, FileReply, FileRequest, HostFrame,
+    HostMessage, Limit, Listener, ListenerAddress, Phase, ProcessEntry, Request, VERSION, VmFrame,
+    VmId, VmMessage, encode,
 };
 
 /// Where a VM process finds its socket.
@@ -55,6 +56,19 @@ const FLOODS: &[&str] = &[
     "created",
     "destroyed",
     "phases",
+    "output-end",
+    "warning",
+    "captured",
+    "empty-output",
+    "empty-input-credit",
+    "empty-value",
+    "empty-data",
+    "empty-entries",
+    "empty-chunk",
+    "empty-trace",
+    "connects",
+    "numbers",
+    "dies-half-way",
     "stranger",
     "garbage",
     "huge",
@@ -77,6 +91,10 @@ const PROGRAMS: &[&str] = &[
     "forged-failure",
     "long-failure",
     "endless-output",
+    "empty-outputs",
+    "empty-values",
+    "warnings",
+    "input-credit-of-nothing",
 ];
 
 /// What it does with a request about a file, or for anything else.
@@ -126,6 +144,9 @@ fn main() -> ExitCode {
                 snapshots::MODES,
                 files::RULES,
                 files::ATTEMPTS,
+                exhaust::RULES,
+                exhaust::ATTEMPTS,
+                exhaust::ENDS,
             ]
             .concat();
             let _ = writeln!(std::io::stdout(), "{}", modes.join(" "));
@@ -191,7 +212,7 @@ impl Peer {
         let HostFrame { vm, call, message } = frame;
         match message {
             HostMessage::Create(config) => {
-                if files::RULES.contains(&&*self.mode) || files::ATTEMPTS.contains(&&*self.mode) {
+                if self.mode.starts_with("files-") {
                     self.files = Some(Files::new(vm, &config, &self.folder));
                 }
                 self.created(vm, call);
@@ -302,6 +323,7 @@ impl Peer {
                     "garbage" => batch.extend([4, 0, 0, 0, 1, 1, 0xff, 0xff]),
                     "huge" => batch.extend([0xff; 4]),
                     "empty" => batch.extend([0; 4]),
+                    "dies-half-way" => self.die_half_way(vm),
                     _ => {
                         let (vm, call, message) = self.flooding(vm, id);
                         batch.extend(bytes(vm, call, message));
@@ -310,6 +332,18 @@ impl Peer {
             }
             self.write(&batch);
         }
+    }
+
+    /// Ends in the middle of something that it has begun to say, another thing each time.
+    fn die_half_way(&mut self, vm: VmId) -> ! {
+        self.mode = FLOODS
+            .get(std::process::id() as usize % FLOODS.len())
+            .map_or_else(String::new, |mode| (*mode).to_owned());
+        let (vm, call, message) = self.flooding(vm, 1);
+        let whole = bytes(vm, call, message);
+        // What is whole and nobody has asked for would be noticed first.
+        self.write(whole.get(..whole.len() / 2 + 1).unwrap_or_default());
+        std::process::exit(0)
     }
 
     fn flooding(&self, vm: VmId, id: u64) -> (VmId, CallId, VmMessage) {
@@ -363,6 +397,56 @@ impl Peer {
             "tool-calls" => return (vm, 0, tool_call(id, "missing")),
             "one-tool-call" => return (vm, 0, tool_call(7, "slow")),
             "tool-cancelled" => VmMessage::Abandoned { id },
+            "output-end" => VmMessage::OutputEnd,
+            "warning" => VmMessage::Warning(Limit {
+                name: "maxProcesses".into(),
+                bound: 1,
+                used: u64::MAX,
+            }),
+            "captured" => VmMessage::Captured(Captured {
+                data_bytes: u64::MAX,
+                image_bytes: u64::MAX,
+                kept: vec![u64::MAX; 31],
+            }),
+            "empty-output" => VmMessage::Output {
+                stream: 1,
+                data: Vec::new(),
+            },
+            "empty-input-credit" => VmMessage::InputCredit {
+                stream: 0,
+                bytes: 0,
+            },
+            "empty-value" => VmMessage::Value { data: Vec::new() },
+            "empty-data" => VmMessage::File(FileReply::Data {
+                data: Vec::new(),
+                more: Some(u32::MAX),
+            }),
+            "empty-entries" => VmMessage::File(FileReply::Entries {
+                entries: Vec::new(),
+                more: Some(u32::MAX),
+            }),
+            "empty-chunk" => VmMessage::Chunk {
+                data: Vec::new(),
+                last: false,
+            },
+            "empty-trace" => VmMessage::Trace {
+                text: String::new(),
+                times: Vec::new(),
+            },
+            "connects" => {
+                let request = Request::Connect { port: 80 };
+                return (vm, 0, VmMessage::Request { id, request });
+            }
+            // Where numbers end, of which each is given once and again.
+            "numbers" => {
+                let ends = [0, u64::MAX, 1 << 63, 1 << 53, u64::from(u32::MAX)];
+                let at = usize::try_from(id).unwrap_or(0);
+                let number = ends.get(at % ends.len()).copied().unwrap_or(0);
+                if at % 2 == 0 {
+                    return (vm, 0, VmMessage::Abandoned { id: number });
+                }
+                return (vm, 0, tool_call(number.wrapping_sub(1), "slow"));
+            }
             "trace" => VmMessage::Trace {
                 text: "x\n".repeat(30_000),
                 times: vec![1; 30_000],
@@ -428,6 +512,31 @@ impl Peer {
                 }
                 self.say(vm, call, exited(|_| {}));
             }
+            "empty-outputs" => loop {
+                let data = Vec::new();
+                self.say(vm, call, VmMessage::Output { stream: 1, data });
+            },
+            "empty-values" => loop {
+                self.say(vm, call, value(""));
+            },
+            // Each of a limit that nobody has.
+            "warnings" => {
+                for count in 0.. {
+                    let limit = Limit {
+                        name: format!("{count}"),
+                        bound: count,
+                        used: count,
+                    };
+                    self.say(vm, call, VmMessage::Warning(limit));
+                }
+            }
+            "input-credit-of-nothing" => loop {
+                let credit = VmMessage::InputCredit {
+                    stream: 0,
+                    bytes: 0,
+                };
+                self.say(vm, call, credit);
+            },
             "bad-status" => self.say(vm, call, exited(|exit| exit.code = i32::MIN)),
             "twice" => {
                 for _ in 0..1000 {
