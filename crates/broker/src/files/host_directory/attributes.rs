@@ -14,6 +14,9 @@ const EXACT: u32 = 52;
 /// Numbers that a guest's file system keeps for itself.
 const FIRST: u64 = 16;
 
+/// What `stat(2)` counts blocks in, whatever those of the file system are.
+const SECTOR: u64 = 512;
+
 /// What is asked for: all that `stat(2)` has, and the creation.
 const WANTED: u32 = libc::STATX_BASIC_STATS | libc::STATX_BTIME;
 
@@ -91,6 +94,11 @@ impl Metadata {
 
     pub(super) fn size(&self) -> u64 {
         self.0.stx_size
+    }
+
+    /// Bytes that it takes of the disk: less than its length where it has holes.
+    pub(super) fn allocated(&self) -> u64 {
+        self.0.stx_blocks.saturating_mul(SECTOR)
     }
 
     pub(super) fn names(&self) -> u32 {

@@ -1,8 +1,13 @@
 //! Files of the host that are open for a guest and asked for their bytes, so that what they grow by is counted.
+//!
+//! A guest pays for the length of a file, whether there are bytes on the disk for all of it or a hole. What it has paid for a
+//! hole is noted (`paid`): to fill that costs nothing more. To fill one that the host had made does, as the disk has not had
+//! those bytes yet.
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -13,12 +18,17 @@ use super::super::backend::BackendFile;
 use super::attributes::Metadata;
 use super::quota::{NAME, Quota};
 
+/// The usual piece that a disk is given out in.
+const BLOCK: u64 = 4 << 10;
+
 type FileId = ((u32, u32), u64);
 
 /// The open files of a mount, by what they are.
 pub(super) struct OpenFiles {
     quota: Quota,
     open: Mutex<HashMap<FileId, usize>>,
+    /// Bytes of holes that guests have paid for, by file. Each of these files has cost at least as much.
+    paid: Mutex<HashMap<FileId, u64>>,
 }
 
 impl OpenFiles {
@@ -26,6 +36,7 @@ impl OpenFiles {
         OpenFiles {
             quota,
             open: Mutex::default(),
+            paid: Mutex::default(),
         }
     }
 
@@ -48,7 +59,7 @@ impl OpenFiles {
     pub(super) fn unnamed(&self, before: &Metadata) {
         let last = before.names() <= 1;
         if last && !self.open.lock().contains_key(&before.file()) {
-            self.quota.give(before.size().saturating_add(NAME));
+            self.gone(before);
         } else if !last {
             self.quota.give(NAME);
         }
@@ -68,9 +79,35 @@ impl OpenFiles {
         if let Ok(metadata) = Metadata::of(file.file.as_fd())
             && metadata.names() == 0
         {
-            self.quota.give(metadata.size().saturating_add(NAME));
+            self.gone(&metadata);
         }
     }
+
+    /// A file is gone, with what it took of the disk and what was paid for its holes.
+    fn gone(&self, metadata: &Metadata) {
+        let paid = self.paid.lock().remove(&metadata.file()).unwrap_or(0);
+        self.quota.give(worth(metadata, paid).saturating_add(NAME));
+    }
+
+    fn paid(&self, file: &FileId) -> u64 {
+        self.paid.lock().get(file).copied().unwrap_or(0)
+    }
+
+    fn set_paid(&self, file: FileId, bytes: u64) {
+        let mut paid = self.paid.lock();
+        if bytes == 0 {
+            paid.remove(&file);
+        } else {
+            paid.insert(file, bytes);
+        }
+    }
+}
+
+/// What removing a file would give back: nothing for a hole that nobody has paid for.
+fn worth(metadata: &Metadata, paid: u64) -> u64 {
+    metadata
+        .size()
+        .min(metadata.allocated().saturating_add(paid))
 }
 
 struct OpenFile {
@@ -81,26 +118,77 @@ struct OpenFile {
 
 impl OpenFile {
     fn size(&self) -> io::Result<u64> {
-        Ok(Metadata::of(self.file.as_fd())?.size())
+        Ok(self.metadata()?.size())
     }
 
-    /// Takes what a change that ends here would let the file grow by, and makes it.
-    fn grow<T>(&self, end: u64, change: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
-        let before = self.size()?;
-        let growth = end.saturating_sub(before);
-        self.files.quota.take(growth)?;
+    fn metadata(&self) -> io::Result<Metadata> {
+        Metadata::of(self.file.as_fd())
+    }
+
+    /// Whether something is missing there (`SEEK_HOLE`). The offset of the descriptor is nobody's.
+    fn has_hole(&self, place: &Range<u64>) -> bool {
+        let Some(start) = i64::try_from(place.start)
+            .ok()
+            .filter(|_| !place.is_empty())
+        else {
+            return false;
+        };
+        // SAFETY: takes plain numbers.
+        let hole = unsafe { libc::lseek(self.file.as_raw_fd(), start, libc::SEEK_HOLE) };
+        u64::try_from(hole).is_ok_and(|hole| hole < place.end)
+    }
+
+    /// Takes what a change that ends here would let the file grow by, and makes it. Bytes are written from `start` on, if any
+    /// are.
+    fn grow<T>(
+        &self,
+        start: Option<u64>,
+        end: u64,
+        change: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<T> {
+        let before = self.metadata()?;
+        let growth = end.saturating_sub(before.size());
+        let paid = self.files.paid(&self.id);
+        let holes = before.size().saturating_sub(before.allocated());
+        let overwritten = start.map_or(0..0, |start| start..end.min(before.size()));
+        let in_holes = if holes > 0 && self.has_hole(&overwritten) {
+            in_blocks(overwritten.end - overwritten.start)
+        } else {
+            0
+        };
+        let unpaid = in_holes.min(holes).saturating_sub(paid);
+        let taken = growth.saturating_add(unpaid);
+        self.files.quota.take(taken)?;
         let done = change();
         // It may have grown less, or not at all.
-        let after = self.size().unwrap_or(end);
-        let grown = after.saturating_sub(before);
-        if grown < growth {
-            self.files.quota.give(growth - grown);
+        let Ok(after) = self.metadata() else {
+            return done;
+        };
+        let grown = after.size().saturating_sub(before.size());
+        let allocated = after.allocated().saturating_sub(before.allocated());
+        let filled = allocated.saturating_sub(grown).min(in_holes).min(holes);
+        let cost = grown.saturating_add(filled.saturating_sub(paid).min(unpaid));
+        if cost < taken {
+            self.files.quota.give(taken - cost);
         }
-        if after < before {
-            self.files.quota.give(before - after);
+        let made = grown.saturating_sub(allocated);
+        let paid = paid.saturating_sub(filled).saturating_add(made);
+        if after.size() < before.size() {
+            // What has become shorter gives back what it was worth.
+            let left = paid.min(after.size().saturating_sub(after.allocated()));
+            let given = worth(&before, paid).saturating_sub(worth(&after, left));
+            self.files.quota.give(given);
+            self.files.set_paid(self.id, left);
+        } else {
+            self.files.set_paid(self.id, paid);
         }
         done
     }
+}
+
+/// What so many bytes may take of the disk, wherever they begin: it is given out in larger pieces.
+fn in_blocks(bytes: u64) -> u64 {
+    bytes.saturating_add(2 * BLOCK)
 }
 
 impl BackendFile for OpenFile {
@@ -118,7 +206,7 @@ impl BackendFile for OpenFile {
             .checked_add(length)
             .filter(|end| i64::try_from(*end).is_ok());
         let end = end.ok_or_else(|| io::Error::from_raw_os_error(libc::EFBIG))?;
-        self.grow(end, || match offset {
+        self.grow(Some(start), end, || match offset {
             Some(offset) => {
                 let count = self.file.write_at(data, offset)?;
                 Ok((count, offset + count as u64))
@@ -131,7 +219,7 @@ impl BackendFile for OpenFile {
     }
 
     fn set_size(&self, size: u64) -> io::Result<()> {
-        self.grow(size, || self.file.set_len(size))
+        self.grow(None, size, || self.file.set_len(size))
     }
 
     fn sync(&self) -> io::Result<()> {

@@ -545,3 +545,55 @@ fn a_read_only_mount_changes_nothing_and_its_descriptors_are_for_reading() {
     }
     assert!(served.serve(1, FileOperation::Statfs).is_err());
 }
+
+#[test]
+fn holes_of_the_hosts_files_are_paid_for_when_they_are_filled() {
+    let ground = Ground::new();
+    let sparse = |name: &str| {
+        let file = fs::File::create(ground.root().join(name)).unwrap();
+        file.set_len(8 << 20).unwrap();
+    };
+    sparse("sparse");
+    sparse("other");
+    let served = ground.serve(Some(256 << 10));
+    let open = |name: &[u8]| {
+        let opened = served.open(name, FileAccess::ReadWrite).unwrap();
+        opened.file.unwrap()
+    };
+    let page = [7; 16 << 10];
+    let fill = |file: &Arc<dyn BackendFile>, first: u64| {
+        let pages = (first..512).take_while(|page_number| {
+            let written = file.write(Some(page_number << 14), &page);
+            assert!(written.is_ok() || errno(written) == libc::ENOSPC);
+            file.write(Some(page_number << 14), &page).is_ok()
+        });
+        pages.count() as u64
+    };
+    let file = open(b"sparse");
+    let filled = fill(&file, 0);
+    assert!((8..=16).contains(&filled), "{filled} pages");
+    // To write there again costs nothing, and to remove what takes no place gives none.
+    for number in 0..filled {
+        file.write(Some(number << 14), &page).unwrap();
+    }
+    served.unlink(b"other").unwrap();
+    assert!(fill(&file, filled) <= 1);
+    // What has been filled is given back.
+    file.set_size(0).unwrap();
+    // A guest's own holes are paid for by their length.
+    let own = served.create(b"own", 0o644).unwrap().file.unwrap();
+    own.set_size(200 << 10).unwrap();
+    assert_eq!(errno(own.set_size(300 << 10)), libc::ENOSPC);
+    for number in 0..12 {
+        own.write(Some(number << 14), &page).unwrap();
+    }
+    drop(own);
+    served.unlink(b"own").unwrap();
+    served
+        .create(b"again", 0o644)
+        .unwrap()
+        .file
+        .unwrap()
+        .set_size(200 << 10)
+        .unwrap();
+}
