@@ -14,7 +14,7 @@ import { compatibilityPage } from "./compatibility/page.mjs";
 import { programs } from "./compatibility/programs.mjs";
 import { installProject } from "./compatibility/project.mjs";
 import { root } from "./lib/paths.mjs";
-import { runMain, say, StepError } from "./lib/steps.mjs";
+import { runMain, runSteps, say, StepError } from "./lib/steps.mjs";
 
 await runMain(async () => {
   const { positionals: wanted, values } = parseArgs({
@@ -27,7 +27,8 @@ await runMain(async () => {
   const chosen = programs.filter(({ project }) => !wanted.length || wanted.includes(project));
   const results = [];
   for (const program of chosen) {
-    const project = await installProject(program.project);
+    if (program.builds) await runSteps(program.builds);
+    const project = await installProject(program.project, program.file);
     const expected = await runOnHost(program, project);
     const pictures = values.pictures && join(values.pictures, program.project);
     const got = await runInMachine(program, project, pictures);

@@ -1,5 +1,8 @@
 // What is run of which program, and what of it must be the same on the host and in a machine.
 
+import { fetchZig } from "../lib/zig.mjs";
+import { buildNumpy, numpyWheel } from "../numpy/build.mjs";
+
 /**
  * @typedef {object} Program
  * @property {string} name As its users know it.
@@ -11,6 +14,8 @@
  * @property {string[]} [makes] Files that it leaves behind, compared whole.
  * @property {Request[]} [requests] It is a server at `PORT`, and this is what it is asked.
  * @property {Page} [page] What it serves is a page, too, which a browser opens.
+ * @property {import("../lib/steps.mjs").Step[]} [builds] What is built before that.
+ * @property {string} [file] What they build, which the project has beside its sources.
  * @property {string} [note] What users must know.
  *
  * @typedef {object} Request
@@ -190,10 +195,12 @@ export const programs = [
     note: esbuildNote,
   },
   {
-    name: "Python (Pyodide)",
+    name: "Python (Pyodide) with NumPy",
     package: "pyodide",
     project: "python",
     args: ["python.mjs"],
-    note: "the interpreter, its standard library and wheels with machine code; NumPy's is in no registry of packages, only on Pyodide's own server",
+    builds: [fetchZig, buildNumpy],
+    file: numpyWheel,
+    note: "NumPy 2.4.6 from `npm run numpy`: no registry of packages has it as WebAssembly",
   },
 ];

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { cp, mkdtemp, rename, rm } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { cache, root } from "../lib/paths.mjs";
 import { run, say } from "../lib/steps.mjs";
 
@@ -17,9 +17,10 @@ const fixtures = join(root, "__test__", "fixtures", "compatibility");
 
 /**
  * @param {string} name
+ * @param {string} [file] What it has beside its sources.
  * @returns {Promise<Project>}
  */
-export async function installProject(name) {
+export async function installProject(name, file) {
   const source = join(fixtures, name);
   const lock = readFileSync(join(source, "package-lock.json"));
   const sum = createHash("sha256").update(lock).digest("hex").slice(0, 16);
@@ -43,6 +44,7 @@ export async function installProject(name) {
   }
   // The sources may be newer than what was installed.
   await cp(source, folder, { recursive: true });
+  if (file !== undefined) await cp(file, join(folder, basename(file)));
   const versionOf = (of) => {
     const text = readFileSync(join(folder, "node_modules", of, "package.json"), "utf8");
     return JSON.parse(text).version;
