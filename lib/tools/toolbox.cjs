@@ -267,7 +267,7 @@ function isAbort(error, signal) {
 
 /** Nobody else hears of the error. */
 function warn(name, error) {
-  const message = `The tool '${name}' failed; the option onToolError hears of every failure`;
+  const message = `The tool '${name}' failed; onToolError of NodeRuntime.create hears of every failure`;
   const code = "SECURE_EXEC_TOOL_FAILED";
   let detail;
   try {
