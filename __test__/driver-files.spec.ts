@@ -40,6 +40,25 @@ describe("a filesystem", () => {
     assert.equal(createNodeDriver({ filesystem }).filesystem, filesystem);
   });
 
+  test("whose permissions may not be changed has files that are made with theirs", async () => {
+    const filesystem = createInMemoryFileSystem();
+    const asked = new Set<string>();
+    const fs = ({ op }: { op: string }) => asked.add(op) && op !== "chmod";
+    const runtime = driverRuntime({ driver: { filesystem, permissions: { fs } } });
+    const { errorMessage, exports } = await runtime.run<string[]>(`
+      const fs = require("node:fs");
+      fs.writeFileSync("/root/f", "", { mode: 0o600 });
+      module.exports = [fs.mkdtempSync("/root/")];
+      try { fs.chmodSync("/root/f", 0o644) } catch ({ code }) { module.exports.push(code) }
+    `);
+    assert.equal(errorMessage, undefined);
+    const [directory = "", denied] = exports ?? [];
+    assert.equal(denied, "EACCES");
+    const modeOf = async (path: string) => (await filesystem.stat(path)).mode & 0o777;
+    assert.deepEqual([await modeOf("/root/f"), await modeOf(directory)], [0o600, 0o700]);
+    assert.ok(asked.has("write") && asked.has("mkdir"));
+  });
+
   test("is one for several runtimes and a kernel", async () => {
     const filesystem = createInMemoryFileSystem();
     const [first, second] = [

@@ -3,6 +3,7 @@
 
 const { unlist } = require("../filesystem/failure.cjs");
 const { createInMemoryFileSystem } = require("../filesystem/in-memory.cjs");
+const { unasked } = require("../filesystem/script-files.cjs");
 const { allows, decide, denied } = require("./permissions.cjs");
 
 /** Operations by method, as permissions are asked for them; the first arguments of a method are paths. */
@@ -38,7 +39,7 @@ const operations = {
  * @returns {object} The same files, for guests.
  */
 function guarded(filesystem, permission, place) {
-  const files = {};
+  const files = { [unasked]: filesystem };
   for (const [method, operation] of Object.entries(operations)) {
     files[method] = async (...args) => {
       await ask(permission, operation, args, place);

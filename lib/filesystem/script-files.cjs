@@ -22,6 +22,9 @@ const S_IFREG = 0o100000;
 const S_IFDIR = 0o040000;
 const S_IFLNK = 0o120000;
 
+/** Of a filesystem that asks before it does something: the same files, for what was asked about already. */
+const unasked = Symbol("unasked");
+
 /** What serves each filesystem. @type {WeakMap<object, ScriptFiles>} */
 const served = new WeakMap();
 
@@ -126,7 +129,7 @@ class ScriptFiles {
 
   /** Sets the permissions of what was just made, where the filesystem has any and they are others. */
   async #made(path, mode) {
-    const files = this.#filesystem;
+    const files = this.#filesystem[unasked] ?? this.#filesystem;
     const stat = statOf(await files.lstat(path), path);
     if ((stat.mode & 0o7777) === mode) return stat;
     try {
@@ -310,4 +313,4 @@ function kindOf({ isFile, isDirectory, isSymbolicLink, mode }) {
   throw new WrongAnswer("one of isFile, isDirectory and isSymbolicLink must be true");
 }
 
-module.exports = { numberOfScript };
+module.exports = { numberOfScript, unasked };
