@@ -234,6 +234,29 @@ describe("what exports can hold", () => {
     ]);
   });
 
+  test("what errors have besides is noted", async () => {
+    const { exports, notes } = await driverRuntime().run<Exports>(`
+      const fs = require("node:fs");
+      try { fs.readFileSync("/none") } catch (error) { exports.missing = error }
+      exports.several = new AggregateError([new Error("one")], "several");
+      exports.made = (function* () {})();
+    `);
+    assert(exports?.missing instanceof Error && exports.several instanceof Error);
+    assert.match(exports.missing.message, /^ENOENT/);
+    const left = [
+      "missing.code",
+      "missing.errno",
+      "missing.path",
+      "missing.syscall",
+      "several.errors",
+    ];
+    const why = "copies of errors have name, message, stack, cause";
+    assert.deepEqual(notes?.sort(), [
+      "exports.made is left out: a generator",
+      ...left.map((place) => `exports.${place} is left out: ${why}`),
+    ]);
+  });
+
   test("a value that is a function as a whole is undefined, with its note", async () => {
     const result = await driverRuntime().run("module.exports = class Thing {}");
     assert.deepEqual(result, {

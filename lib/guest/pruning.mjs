@@ -166,7 +166,13 @@ function fillSet(object, made, place, copy) {
   }
 }
 
+/** All that structured clone has of an error. */
+const ofErrors = ["name", "message", "stack", "cause"];
+
 function fillError(object, made, place, copy, notes) {
+  const own = ownKeys(object).filter((key) => typeof key === "string" && isMore(object, key));
+  for (const key of own)
+    notes.add(`${place}.${key}`, `copies of errors have ${ofErrors.join(", ")}`);
   for (const key of ["name", "message", "stack"]) {
     const value = readMember(object, key, `${place}.${key}`, notes);
     if (value !== nothing) set(made, key, String(value), false);
@@ -175,6 +181,11 @@ function fillError(object, made, place, copy, notes) {
   const found = readMember(object, "cause", `${place}.cause`, notes);
   const cause = found === nothing ? nothing : copy(found, `${place}.cause`);
   if (cause !== nothing) set(made, "cause", cause, false);
+}
+
+/** Whether an error has something besides; of an `AggregateError` its errors are. */
+function isMore(error, key) {
+  return !ofErrors.includes(key) && (key === "errors" || isEnumerable(error, key));
 }
 
 /** Also of a key like `__proto__`. */
