@@ -86,6 +86,23 @@ describe("exec", () => {
     assert.deepEqual(heard.slice(99), ["first 1", "end 1"]);
   });
 
+  test("a hook that never answers does not outlive its machine", async () => {
+    const { promise: up, resolve } = Promise.withResolvers<void>();
+    const runtime = driverRuntime();
+    const heard: string[] = [];
+    const onStdio = ({ message }: { message: string }) => {
+      heard.push(message);
+      resolve();
+      return new Promise(() => {});
+    };
+    const code = "process.stdout.write('a\\nb\\nc'); process.stderr.write('d')";
+    const running = runtime.exec(code, { onStdio });
+    await up;
+    runtime.dispose();
+    assert.equal(typeof (await running).code, "number");
+    assert.deepEqual(heard, [heard[0]]);
+  });
+
   test("a working directory that is not there is why the program failed, and no signal", async () => {
     assert.deepEqual(await driverRuntime().exec("1", { cwd: "/none" }), {
       code: 1,

@@ -25,7 +25,10 @@ class StdioLines {
   /** What ended without a line feed. */
   async end() {
     for (const channel of ["stdout", "stderr"]) {
-      await this.#tell(channel, this.#channels[channel].end());
+      // A program whose hook is not done has only ended because its machine has: nobody waits for that hook.
+      const isGone = this.#pending !== undefined;
+      const told = this.#tell(channel, this.#channels[channel].end());
+      if (!isGone) await told;
     }
   }
 
