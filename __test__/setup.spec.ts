@@ -31,6 +31,46 @@ test("an empty cache is not taken for an up-to-date V8 library", async () => {
   }
 });
 
+test("objects are linked without tables for unwinding, unless their functions catch something", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "secure-exec-objects-"));
+  const run = (command: string, ...args: string[]) => {
+    const { status, stdout, stderr } = spawnSync(command, args, { cwd: folder, encoding: "utf8" });
+    assert.equal(status, 0, `${command}: ${stderr}`);
+    return stdout;
+  };
+  try {
+    await writeFile(join(folder, "plain.c"), "int plain(int (*f)(void)) { return f() + 1; }");
+    await writeFile(
+      join(folder, "catches.c"),
+      `__attribute__((noinline)) static void end(int *x) { *(volatile int *)x = 0; }
+       int catches(int (*f)(void)) { __attribute__((cleanup(end))) int y = 1; return f() + y; }`,
+    );
+    run("cc", "-c", "-fPIC", "-fasynchronous-unwind-tables", "plain.c");
+    run("cc", "-c", "-fPIC", "-fexceptions", "catches.c");
+    run("ar", "rcs", "both.a", "plain.o", "catches.o");
+    const { excludeUnwinding } = await script("unwinding.mjs");
+    const archive = await readFile(join(folder, "both.a"));
+    assert.equal(excludeUnwinding(archive), 1);
+    assert.equal(excludeUnwinding(archive), 1, "once more changes nothing");
+    await writeFile(join(folder, "both.a"), archive);
+    const options = [
+      "-shared",
+      "-nostdlib",
+      "-Wl,--whole-archive",
+      "both.a",
+      "-Wl,--no-whole-archive",
+    ];
+    run("cc", ...options, "-o", "both.so");
+    const frames = run("readelf", "--debug-dump=frames", "both.so");
+    const [, plain] = run("nm", "both.so").match(/^(\w+) T plain$/m) ?? [];
+    const [, catches] = run("nm", "both.so").match(/^(\w+) T catches$/m) ?? [];
+    assert(frames.includes(`pc=${catches}..`));
+    assert(!frames.includes(`pc=${plain}..`));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
 test("the set-up brings every tool that commands are compared with", async () => {
   const { hostTools } = await script("prerequisites.mjs");
   const named = new Set<string>();

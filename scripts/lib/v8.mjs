@@ -2,13 +2,13 @@
 // crate would make needs a host that is not a package registry.
 
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
 import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { brotliDecompress } from "node:zlib";
 import { cache, root, triple } from "./paths.mjs";
 import { StepError } from "./steps.mjs";
+import { excludeUnwinding } from "./unwinding.mjs";
 
 const version = "152.2.0";
 const library = `librusty_v8-${version}-x86_64-unknown-linux-gnu.a`;
@@ -17,8 +17,8 @@ const vendor = join(root, "vendor", "v8");
 /** True on the platform for which the repository carries the library. */
 export const isVendored = triple === "linux-x64-gnu";
 
-/** The unpacked library. */
-export const archive = join(cache, "v8", `librusty_v8-${version}.a`);
+/** The unpacked library, as it is linked. */
+export const archive = join(cache, "v8", version, "librusty_v8.a");
 
 // Written after the unpacked library was checked: hashing 166 MB at every start would cost more
 // than the rest of an up-to-date set-up.
@@ -43,16 +43,15 @@ export const unpackV8 = {
     const sums = parseSums(await readFile(join(vendor, "SHA256SUMS"), "utf8"));
     const packed = await readFile(join(vendor, `${library}.br`));
     check(`${library}.br`, createHash("sha256").update(packed).digest("hex"), sums);
-    if ((await sha256(archive)) !== sums.get(library)) {
-      note(`decompressing ${megabytes(packed.length)} into ${archive}`);
-      const unpacked = await promisify(brotliDecompress)(packed);
-      check(library, createHash("sha256").update(unpacked).digest("hex"), sums);
-      await mkdir(join(cache, "v8"), { recursive: true });
-      const partial = `${archive}.${process.pid}`;
-      await writeFile(partial, unpacked);
-      await rename(partial, archive);
-    }
+    note(`decompressing ${megabytes(packed.length)} into ${archive}`);
+    const unpacked = await promisify(brotliDecompress)(packed);
+    check(library, createHash("sha256").update(unpacked).digest("hex"), sums);
     note("both SHA-256 sums match");
+    note(`${excludeUnwinding(unpacked)} objects will be linked without tables for unwinding`);
+    await mkdir(dirname(archive), { recursive: true });
+    const partial = `${archive}.${process.pid}`;
+    await writeFile(partial, unpacked);
+    await rename(partial, archive);
     await rm(stamp, { force: true });
     await writeFile(stamp, await stampOf(archive));
   },
@@ -75,16 +74,6 @@ function parseSums(text) {
 async function stampOf(path) {
   const found = await stat(path).catch(() => undefined);
   return found && `${found.size} ${found.mtimeMs}`;
-}
-
-async function sha256(path) {
-  const hash = createHash("sha256");
-  try {
-    for await (const chunk of createReadStream(path)) hash.update(chunk);
-  } catch {
-    return undefined;
-  }
-  return hash.digest("hex");
 }
 
 function megabytes(bytes) {
