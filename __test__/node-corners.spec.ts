@@ -17,6 +17,20 @@ const closing = `
 
 describe("as on the host:", () => {
   const programs: Record<string, string> = {
+    "functions of the library stand in their lines and columns": `
+      import { EventEmitter } from "node:events";
+      import fs from "node:fs";
+      import util from "node:util";
+      const places = (error) => error.stack.match(/node:[^)\\s]+:\\d+:\\d+/g);
+      for (const attempt of [
+        () => fs.readFileSync("/none"), () => fs.opendirSync(1),
+        () => new EventEmitter().emit("error", new Error("unheard")), () => util.promisify(1),
+        () => new URL("no"), () => structuredClone(() => {}), () => Buffer.alloc(-1), () => new AbortController().signal.any(),
+      ]) try { attempt(); } catch (error) { console.log(error.message, places(error)?.slice(0, 2)); }
+      // Without their comments.
+      const lines = String(EventEmitter.prototype.emit).split("\\n");
+      console.log(lines.length, lines.map((line) => line.replace(/ *\\/\\/.*/, "")).join("\\n"));
+    `,
     "console.createTask": `
       const task = console.createTask("name");
       console.log(task, Object.keys(console).slice(-2), console.createTask.length, task.run.name);

@@ -21,6 +21,8 @@ fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rerun-if-changed=build/extract.mjs");
+    println!("cargo:rerun-if-changed=build/without-comments.mjs");
+    println!("cargo:rerun-if-changed=build/compress.mjs");
     println!("cargo:rerun-if-changed=patches");
     println!("cargo:rerun-if-env-changed=SECURE_EXEC_NODE_BINARY");
     let node = node_binary();
@@ -35,18 +37,11 @@ fn main() {
         "{} is the wrong Node: npm ci brings the pinned one",
         node.display()
     );
-    let status = Command::new(&node)
-        .args(["--expose-internals", "--no-warnings", "build/extract.mjs"])
-        .arg(&out)
-        .env_clear()
-        .status()
-        .expect("the pinned Node starts");
-    assert!(
-        status.success(),
-        "build/extract.mjs failed under {}",
-        node.display()
-    );
-    write_sources(&out);
+    run(&node, "build/extract.mjs", &out);
+    let ids = ids(&out);
+    patch_sources(&out, &ids);
+    run(&node, "build/without-comments.mjs", &out);
+    write_sources(&node, &out, &ids);
     llhttp::compile();
 }
 
@@ -67,26 +62,48 @@ fn node_binary() -> PathBuf {
         )
 }
 
-/// Writes `sources.rs`: the table of the library's modules. ASCII text is a resource that the startup snapshot can point
-/// at instead of holding a copy. Latin-1 text stays one byte a character so that V8
-/// can use the bytes in place; the few modules with wider characters are stored as UTF-16.
-fn write_sources(out: &Path) {
+/// Runs one of the scripts, which may read Node's own modules.
+fn run(node: &Path, script: &str, path: &Path) {
+    let status = Command::new(node)
+        .args(["--expose-internals", "--no-warnings", script])
+        .arg(path)
+        .env_clear()
+        .status()
+        .expect("the pinned Node starts");
+    assert!(status.success(), "{script} failed under {}", node.display());
+}
+
+/// The names of the library's modules.
+fn ids(out: &Path) -> Vec<String> {
     let tables =
         fs::read_to_string(out.join("tables.json")).expect("extract.mjs wrote tables.json");
     let tables: serde_json::Value = serde_json::from_str(&tables).expect("tables.json is JSON");
-    let ids = tables["ids"].as_array().expect("tables.json has ids");
+    serde_json::from_value(tables["ids"].clone()).expect("tables.json has ids")
+}
+
+fn patch_sources(out: &Path, ids: &[String]) {
+    for id in ids {
+        let file = out.join(format!("lib/{id}.js"));
+        let source = fs::read_to_string(&file).expect("every id has a source");
+        fs::write(&file, patched(id, source)).expect("OUT_DIR is writable");
+    }
+}
+
+/// Writes `sources.rs`: the table of the library's modules. ASCII text is a resource that the startup snapshot can point
+/// at instead of holding a copy. Latin-1 text stays one byte a character so that V8
+/// can use the bytes in place; the few modules with wider characters are stored as UTF-16.
+fn write_sources(node: &Path, out: &Path, ids: &[String]) {
     let mut statics = String::new();
     let mut table = String::from("pub static SOURCES: &[(&str, Source)] = &[\n");
     for id in ids {
-        let id = id.as_str().expect("an id is a string");
         let source =
             fs::read_to_string(out.join(format!("lib/{id}.js"))).expect("every id has a source");
-        let source = patched(id, source);
         let file = out.join(format!("lib/{id}.bin"));
         if source.chars().all(|c| u32::from(c) < 256) {
             let bytes: Vec<u8> = source.chars().map(|c| c as u8).collect();
             if bytes.len() > LARGE {
-                fs::write(&file, compressed(&bytes)).expect("OUT_DIR is writable");
+                fs::write(&file, bytes).expect("OUT_DIR is writable");
+                run(node, "build/compress.mjs", &file);
                 let _ = writeln!(table, "({id:?}, Source::Packed(include_bytes!({file:?}))),");
                 continue;
             }
@@ -111,16 +128,6 @@ fn write_sources(out: &Path) {
     table.push_str("];\n");
     table.push_str(&statics);
     fs::write(out.join("sources.rs"), table).expect("OUT_DIR is writable");
-}
-
-fn compressed(bytes: &[u8]) -> Vec<u8> {
-    let mut packed = Vec::new();
-    let params = brotli::enc::BrotliEncoderParams {
-        quality: 5,
-        ..Default::default()
-    };
-    brotli::BrotliCompress(&mut &*bytes, &mut packed, &params).expect("memory takes everything");
-    packed
 }
 
 /// Applies `patches/<id with / as __>.json`: a list of {reason, find, replace}, each of which must match once.
