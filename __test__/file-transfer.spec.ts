@@ -12,6 +12,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { withRuntime } from "./support/guest.ts";
@@ -279,6 +280,26 @@ describe("watch", () => {
       last = watcher.next();
     });
     assert.equal((await last)?.done, true);
+  });
+
+  test("ends with a program that says what ours never does", async () => {
+    const { FileWatcher } = createRequire(import.meta.url)("../lib/watch.cjs");
+    for (const said of ["x".repeat(10_000), "null\n", "{\n", "7\n"]) {
+      let [pieces, killed] = [0, 0];
+      const pull = (controller: ReadableStreamDefaultController) => {
+        pieces += 1;
+        controller.enqueue(Buffer.from(said));
+      };
+      const stream = new ReadableStream({ pull }, { highWaterMark: 0 });
+      const execution = {
+        reader: { stream: () => stream },
+        kill: () => (killed += 1),
+        result: Promise.resolve({}),
+      };
+      const watcher = new FileWatcher(execution, "/workspace");
+      await assert.rejects(watcher.ready, { code: "EIO", syscall: "watch", path: "/workspace" });
+      assert.ok(pieces < 10 && killed === 1, `${pieces} pieces, killed ${killed} times`);
+    }
   });
 
   test("of a guest hears of what the host writes", async () => {

@@ -6,6 +6,10 @@ const { VmError } = require("./errors.cjs");
 const { withResolvers } = require("./machine.cjs");
 
 const SIGKILL = 9;
+const EIO = -5;
+
+/** Longest line of the program: a path, of which JSON may write each byte as six. */
+const longestLine = 64 * 1024;
 
 let text;
 
@@ -76,10 +80,10 @@ class FileWatcher {
   async #line() {
     const { done, value } = await this.#lines.next();
     if (done) return await this.#over();
-    const told = JSON.parse(value);
-    if (!told.failure) return told;
+    const told = toldBy(value);
+    if (told && !told.failure) return told;
     await this.#end();
-    throw this.#failure(told.failure);
+    throw this.#failure(told?.failure ?? notTold);
   }
 
   async #end() {
@@ -104,7 +108,25 @@ class FileWatcher {
   }
 }
 
-/** The lines of a stream. */
+/** What a program is told to have failed with that says what ours never does: its guest has the better of it. */
+const notTold = {
+  code: "EIO",
+  errno: EIO,
+  message: "EIO: what is told of changes cannot be read, watch",
+  syscall: "watch",
+};
+
+/** What a line says, if it is one of our program's. */
+function toldBy(line) {
+  try {
+    const told = JSON.parse(line);
+    return typeof told === "object" && told !== null ? told : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The lines of a stream; of one that is too long as much as there may be. */
 async function* lines(stream) {
   const decoder = new TextDecoder();
   let rest = "";
@@ -112,6 +134,7 @@ async function* lines(stream) {
     const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
     rest = parts.pop();
     yield* parts;
+    if (rest.length > longestLine) yield rest;
   }
 }
 

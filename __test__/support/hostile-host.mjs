@@ -238,6 +238,7 @@ async function attack(mounts) {
     const calls = {
       run: () => machine.run("1", { timeout: 300 }),
       exec: () => machine.exec("1", { timeout: 300, onStdout: () => sleep(50) }),
+      watch: () => hearOfChanges(machine),
       readFile: () => machine.readFile("/x"),
       readDir: () => machine.readDir("/x"),
       stat: () => machine.stat("/x"),
@@ -254,6 +255,16 @@ async function attack(mounts) {
     await sleep(pause);
   } while (performance.now() < end);
   return { ...told, outcomes: Object.fromEntries(outcomes) };
+}
+
+/** What is told of changes may be a line that does not end, or none of its program's. */
+async function hearOfChanges(machine) {
+  const watcher = machine.watch("/x", { signal: AbortSignal.timeout(1000) });
+  try {
+    return await watcher.next();
+  } finally {
+    await watcher.return();
+  }
 }
 
 /** All that the host does with a snapshot: what is forged must have been refused before. */
