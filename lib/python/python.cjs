@@ -5,6 +5,7 @@ const { randomUUID } = require("node:crypto");
 const { limitError, VmError } = require("../errors.cjs");
 const check = require("../validate.cjs");
 const { pythonOptions } = require("../options.cjs");
+const { valueCost } = require("../value-cost.cjs");
 const { fromPython, toPython } = require("./values.cjs");
 
 const valueLimitName = "limits.jsRuntime.returnValueLimitBytes";
@@ -54,12 +55,19 @@ class Python {
 
   async #value(path) {
     const { size } = await this.#runtime.stat(path);
-    if (size > this.#valueLimit) {
-      throw limitError({ limit: valueLimitName, bound: this.#valueLimit, used: size });
-    }
-    const answer = parsed(await this.#runtime.readFile(path, "utf8"));
+    this.#check(size);
+    const text = await this.#runtime.readFile(path, "utf8");
+    // Another file may be there by now, and short values can take much where they are built.
+    this.#check(valueCost(text));
+    const answer = parsed(text);
     if (typeof answer?.refused === "string") throw notAValue(answer.refused.slice(0, 1000));
     return fromPython(answer?.value, notAValue);
+  }
+
+  /** @param {number} used What the value takes. */
+  #check(used) {
+    const bound = this.#valueLimit;
+    if (used > bound) throw limitError({ limit: valueLimitName, bound, used });
   }
 }
 
