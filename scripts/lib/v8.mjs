@@ -17,7 +17,10 @@ const vendor = join(root, "vendor", "v8");
 /** True on the platform for which the repository carries the library. */
 export const isVendored = triple === "linux-x64-gnu";
 
-/** The unpacked library, as it is linked. */
+/**
+ * The unpacked library, as it is linked. Cargo knows it by its path: where something else is made of the same version, this
+ * needs another folder.
+ */
 export const archive = join(cache, "v8", version, "librusty_v8.a");
 
 // Written after the unpacked library was checked: hashing 166 MB at every start would cost more
