@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text as readText } from "node:stream/consumers";
@@ -529,6 +530,19 @@ describe("createMcpServer", () => {
     });
     assert.throws(() => createMcpServer(runtime, { maxChars: 1 }), { code: "ERR_OUT_OF_RANGE" });
   });
+});
+
+test("a resource that has grown while it is read is too long all the same", async () => {
+  const { Resources } = createRequire(import.meta.url)("../lib/mcp/resources.cjs");
+  const growing = {
+    stat: async () => ({ isFile: true, isDirectory: false, size: 10 }),
+    readFile: async () => new Uint8Array(5 * 1024 * 1024),
+  };
+  const { ErrorCode, McpError } = createRequire(import.meta.url)(
+    "@modelcontextprotocol/sdk/types.js",
+  );
+  const resources = new Resources(growing, "/workspace", { ErrorCode, McpError });
+  await assert.rejects(resources.read("sandbox:///workspace/log"), /has 5242880 bytes/);
 });
 
 /** Processes that a process has started, and those have. */

@@ -87,13 +87,19 @@ class Resources {
       return { contents: [{ uri, mimeType: "text/plain", text: names.sort().join("\n") }] };
     }
     if (!isFile) throw this.#invalid(`${uri} is no file`);
-    if (size > largestFile) {
+    this.#checkLength(uri, size);
+    const data = await this.#found(uri, this.#rt.readFile(path));
+    // Another file may have been put there meanwhile, or it has grown.
+    this.#checkLength(uri, data.length);
+    return { contents: [{ uri, ...contentOf(path, data) }] };
+  }
+
+  #checkLength(uri, length) {
+    if (length > largestFile) {
       throw this.#invalid(
-        `${uri} has ${size} bytes, and an answer ${largestFile} at most: read_file gives parts of it`,
+        `${uri} has ${length} bytes, and an answer ${largestFile} at most: read_file gives parts of it`,
       );
     }
-    const data = await this.#found(uri, this.#rt.readFile(path));
-    return { contents: [{ uri, ...contentOf(path, data) }] };
   }
 
   #described(path, { size }) {
