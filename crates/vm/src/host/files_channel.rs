@@ -236,6 +236,8 @@ impl FilesChannel {
     ) -> Result<Answer> {
         loop {
             if let Some(answer) = line.waiting.get_mut(&id).and_then(Option::take) {
+                // It has been heard: nobody gives it up any more.
+                line.waiting.remove(&id);
                 return Ok(answer);
             }
             let left = deadline.saturating_duration_since(Instant::now());
@@ -419,5 +421,9 @@ mod tests {
             assert!(channel.finish(asked, &|| true).is_ok());
         }
         assert_eq!(told.iter().take(3000).last(), Some(3000));
+        // What has been heard is not waited for by anybody.
+        drop(asked);
+        let line = channel.line.lock();
+        assert!(line.unheard.is_empty() && line.waiting.is_empty() && !line.is_cleared);
     }
 }
