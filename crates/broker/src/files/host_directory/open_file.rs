@@ -83,10 +83,11 @@ impl OpenFiles {
         }
     }
 
-    /// A file is gone, with what it took of the disk and what was paid for its holes.
+    /// A file is gone, with what was paid for its holes. Its length is given back: how much of it a disk has had is not known,
+    /// which may compress it.
     fn gone(&self, metadata: &Metadata) {
-        let paid = self.paid.lock().remove(&metadata.file()).unwrap_or(0);
-        self.quota.give(worth(metadata, paid).saturating_add(NAME));
+        self.set_paid(metadata.file(), 0);
+        self.quota.give(metadata.size().saturating_add(NAME));
     }
 
     fn paid(&self, file: &FileId) -> u64 {
@@ -101,13 +102,6 @@ impl OpenFiles {
             paid.insert(file, bytes);
         }
     }
-}
-
-/// What removing a file would give back: nothing for a hole that nobody has paid for.
-fn worth(metadata: &Metadata, paid: u64) -> u64 {
-    metadata
-        .size()
-        .min(metadata.allocated().saturating_add(paid))
 }
 
 struct OpenFile {
@@ -174,11 +168,9 @@ impl OpenFile {
         let made = grown.saturating_sub(allocated);
         let paid = paid.saturating_sub(filled).saturating_add(made);
         if after.size() < before.size() {
-            // What has become shorter gives back what it was worth.
-            let left = paid.min(after.size().saturating_sub(after.allocated()));
-            let given = worth(&before, paid).saturating_sub(worth(&after, left));
-            self.files.quota.give(given);
-            self.files.set_paid(self.id, left);
+            self.files.quota.give(before.size() - after.size());
+            let left = after.size().saturating_sub(after.allocated());
+            self.files.set_paid(self.id, paid.min(left));
         } else {
             self.files.set_paid(self.id, paid);
         }
