@@ -34,7 +34,8 @@ pub fn has(mode: &str) -> bool {
     [RULES, ATTEMPTS, ENDS].concat().contains(&mode)
 }
 
-pub fn attack(files: &mut Files, mode: &str) {
+/// Whether the process is to end at once afterwards.
+pub fn attack(files: &mut Files, mode: &str) -> bool {
     match mode {
         "files-scripted-flood" => flood(files, &stat("inside")),
         // What the host answers at once, where others may take their time.
@@ -43,11 +44,9 @@ pub fn attack(files: &mut Files, mode: &str) {
         "files-watches" => watch_one_file(files),
         "files-listeners" => listen_again(files),
         "files-leases" => lease(files),
-        _ => {
-            hold_everything(files);
-            std::process::exit(0);
-        }
+        _ => hold_everything(files),
     }
+    ENDS.contains(&mode)
 }
 
 /// Asks for ever, and takes no answer.

@@ -122,7 +122,11 @@ impl Files {
             "files-shut" => self.socket.shut_down(),
             "files-after-destroy" => {}
             "files-flood" => self.flood(),
-            mode if exhaust::has(mode) => exhaust::attack(self, mode),
+            mode if exhaust::has(mode) => {
+                if exhaust::attack(self, mode) {
+                    std::process::exit(0);
+                }
+            }
             _ => {
                 self.break_rule(mode);
                 // What was answered before comes first. Then it is over.
