@@ -107,10 +107,11 @@ const rules: Record<string, RegExp> = {
   "files-other-mount": /a mount that the VM does not have$/,
   "files-descriptor": /a descriptor with a request for files$/,
   ...each(["twice", "earlier"], /out of turn$/),
-  // It has answers waiting on both of its sockets by then.
+  // It has answers waiting on both of its sockets by then, and others wait for its own: what has waited longest is told, all
+  // of them as long as each other.
   ...each(
     ["flood", "scripted-flood", "known-flood"],
-    /it does not read its (files channel|socket)$/,
+    /it (does not read its (files channel|socket)|did not answer)$/,
   ),
 };
 
