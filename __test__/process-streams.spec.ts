@@ -70,6 +70,7 @@ describe("streams of a program's output", () => {
 
   test("hold the program up until they are read; one that nobody has asked for does not", async () => {
     await withRuntime({}, async (runtime) => {
+      await runtime.writeFile("/workspace/written", "0");
       const program = await runtime.spawn(counting);
       const reader = program.stdout.getReader();
       const first = await reader.read();
