@@ -3,13 +3,11 @@
 
 const { guestCode } = require("./guest-code.cjs");
 const { VmError } = require("./errors.cjs");
+const { Lines } = require("./lines.cjs");
 const { withResolvers } = require("./machine.cjs");
 
 const SIGKILL = 9;
 const EIO = -5;
-
-/** Longest line of the program: a path, of which JSON may write each byte as six. */
-const longestLine = 64 * 1024;
 
 let text;
 
@@ -38,7 +36,7 @@ class FileWatcher {
     this.#execution = execution;
     this.#path = path;
     this.#signal = signal;
-    this.#lines = lines(execution.reader.stream(0));
+    this.#lines = linesOf(execution.reader.stream(0));
     // Nobody has to wait for it.
     this.#ready.promise.catch(() => {});
     this.#last = this.#line().then(
@@ -126,16 +124,10 @@ function toldBy(line) {
   }
 }
 
-/** The lines of a stream; of one that is too long as much as there may be. */
-async function* lines(stream) {
-  const decoder = new TextDecoder();
-  let rest = "";
-  for await (const chunk of stream) {
-    const parts = (rest + decoder.decode(chunk, { stream: true })).split("\n");
-    rest = parts.pop();
-    yield* parts;
-    if (rest.length > longestLine) yield rest;
-  }
+/** The lines of a stream. None of ours is too long for one: a path, of which JSON may write each byte as six. */
+async function* linesOf(stream) {
+  const lines = new Lines();
+  for await (const chunk of stream) yield* lines.push(chunk);
 }
 
 module.exports = { FileWatcher, watchCode };

@@ -1,16 +1,13 @@
 "use strict";
 // Output as events of whole lines.
 
-const { StringDecoder } = require("node:string_decoder");
-
-/** Of a line without end as much is an event. */
-const longestLine = 64 * 1024;
+const { Lines } = require("../lines.cjs");
 
 class StdioLines {
   #hook;
   /** Of what the hook has not taken yet. @type {Promise<void> | undefined} */
   #pending;
-  #channels = { stdout: new Channel(), stderr: new Channel() };
+  #channels = { stdout: new Lines(), stderr: new Lines() };
 
   /** @param {(event: { channel: "stdout" | "stderr", message: string }) => unknown} hook */
   constructor(hook) {
@@ -55,41 +52,6 @@ class StdioLines {
     told.then(over, () => {});
     return told;
   }
-}
-
-class Channel {
-  #decoder = new StringDecoder("utf8");
-  #begun = "";
-
-  push(chunk) {
-    return this.#split(
-      this.#decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length)),
-    );
-  }
-
-  end() {
-    const lines = this.#split(this.#decoder.end());
-    const rest = this.#begun;
-    this.#begun = "";
-    return rest === "" ? lines : lines.concat(rest);
-  }
-
-  #split(text) {
-    const lines = text.split("\n");
-    lines[0] = this.#begun + lines[0];
-    const begun = pieces(lines.pop());
-    this.#begun = begun.pop();
-    return [...lines.flatMap(pieces), ...begun];
-  }
-}
-
-/** A line as it is told: one that is too long in several. */
-function pieces(line) {
-  if (line.length <= longestLine) return [line];
-  const count = Math.ceil(line.length / longestLine);
-  return Array.from({ length: count }, (_, index) =>
-    line.slice(index * longestLine, (index + 1) * longestLine),
-  );
 }
 
 module.exports = { StdioLines };
