@@ -1,8 +1,8 @@
 // NumPy in the machine, as wheel that was built for it.
 
 import assert from "node:assert/strict";
-import { NodeRuntime } from "secure-exec";
-import { notBuilt, numpyFolder } from "./support/numpy.ts";
+import type { NodeRuntime } from "secure-exec";
+import { createWithWheels, notBuilt, numpyFolder } from "./support/python-wheels.ts";
 import { after, before, describe, test } from "./support/suite.ts";
 
 /** The first program of a process waits for the snapshot. */
@@ -12,10 +12,7 @@ describe("NumPy:", { skip: notBuilt }, () => {
   let rt: NodeRuntime;
 
   before(async () => {
-    rt = await NodeRuntime.create({
-      python: { wheelsDir: numpyFolder },
-      limits: { jsRuntime: { cpuTimeLimitMs: 120_000 }, resources: { maxMemoryBytes: 2 ** 30 } },
-    });
+    rt = await createWithWheels(numpyFolder);
   });
   after(() => rt?.dispose());
 

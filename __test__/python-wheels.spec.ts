@@ -1,8 +1,8 @@
 // Python packages with machine code: wheels of PyPI in C and in Rust, as they are.
 
 import assert from "node:assert/strict";
-import { NodeRuntime } from "secure-exec";
-import { notFetched, wheelsFolder } from "./support/python-wheels.ts";
+import type { NodeRuntime } from "secure-exec";
+import { createWithWheels, notFetched, wheelsFolder } from "./support/python-wheels.ts";
 import { after, before, describe, test } from "./support/suite.ts";
 
 /** The first program of a process waits for the snapshot. */
@@ -12,11 +12,7 @@ describe("machine code in wheels:", { skip: notFetched }, () => {
   let rt: NodeRuntime;
 
   before(async () => {
-    rt = await NodeRuntime.create({
-      python: { wheelsDir: wheelsFolder },
-      // A package's own tests take much, which is given back a moment after they have ended.
-      limits: { jsRuntime: { cpuTimeLimitMs: 120_000 }, resources: { maxMemoryBytes: 2 ** 30 } },
-    });
+    rt = await createWithWheels(wheelsFolder);
   });
   after(() => rt?.dispose());
 
