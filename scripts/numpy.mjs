@@ -7,12 +7,11 @@ import { copyFile, mkdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { runMain, runSteps, say } from "./lib/steps.mjs";
-import { fetchZig } from "./lib/zig.mjs";
 import { buildNumpy, numpyWheel } from "./numpy/build.mjs";
 
 await runMain(async () => {
   const [folder] = parseArgs({ allowPositionals: true }).positionals;
-  await runSteps([fetchZig, buildNumpy]);
+  await runSteps(buildNumpy);
   if (folder === undefined) {
     say(numpyWheel);
     return;

@@ -1,6 +1,5 @@
 // What is run of which program, and what of it must be the same on the host and in a machine.
 
-import { fetchZig } from "../lib/zig.mjs";
 import { buildNumpy, numpyWheel } from "../numpy/build.mjs";
 
 /**
@@ -199,7 +198,7 @@ export const programs = [
     package: "pyodide",
     project: "python",
     args: ["python.mjs"],
-    builds: [fetchZig, buildNumpy],
+    builds: buildNumpy,
     file: numpyWheel,
     note: "NumPy 2.4.6 from `npm run numpy`: no registry of packages has it as WebAssembly",
   },

@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { cache } from "../lib/paths.mjs";
 import { findPython, packageFile } from "../lib/python-packages.mjs";
 import { run, StepError } from "../lib/steps.mjs";
-import { zig } from "../lib/zig.mjs";
+import { fetchZig, zig } from "../lib/zig.mjs";
 import { unpackDebian } from "./debian.mjs";
 
 /** The version that belongs to Pyodide's distribution of the same release. */
@@ -28,14 +28,15 @@ const tools = join(folder, "tools");
 const emscripten = join(folder, "emscripten");
 const python = join(folder, "python");
 const headers = join(folder, "include");
-const sysconfig = join(folder, "sysconfig.py");
+const library = join(folder, "library");
+const sysconfig = join(library, "_sysconfigdata__emscripten_wasm32-emscripten.py");
 const build = join(folder, "build");
 
 /** The file that `python: { wheelsDir }` takes, by the name that registries would have it under. */
 export const numpyWheel = join(folder, "wheels", `numpy-${version}-${tag}.whl`);
 
 /** @type {import("../lib/steps.mjs").Step} */
-export const buildNumpy = {
+const buildWheel = {
   name: `Build NumPy ${version} for the machine's Python`,
   upToDate: () => (existsSync(numpyWheel) ? "up to date" : undefined),
   async run(note) {
@@ -48,6 +49,9 @@ export const buildNumpy = {
     note(numpyWheel);
   },
 };
+
+/** All that the wheel takes. */
+export const buildNumpy = [fetchZig, buildWheel];
 
 async function fetchSources(own, note) {
   const archive = join(folder, source.file);
@@ -69,11 +73,7 @@ async function fetchSources(own, note) {
 /** Its headers, its own description, and the names of what libraries may use of it. */
 async function describeInterpreter(own) {
   const pyodide = createRequire(import.meta.url).resolve("pyodide/pyodide.asm.wasm");
-  const library = join(pyodide, "..", "python_stdlib.zip");
-  const print =
-    "import sys, zipfile; print(zipfile.ZipFile(sys.argv[1]).read(sys.argv[2]).decode())";
-  const name = "_sysconfigdata__emscripten_wasm32-emscripten.py";
-  await run("sh", ["-c", `"$0" -c "$1" "$2" ${name} > "$3"`, own, print, library, sysconfig]);
+  await run(own, ["-m", "zipfile", "-e", join(pyodide, "..", "python_stdlib.zip"), library]);
   const include = join(python, "usr", "include");
   const pyconfig = join(include, "x86_64-linux-gnu", "python3.14", "pyconfig.h");
   await rm(headers, { recursive: true, force: true });
