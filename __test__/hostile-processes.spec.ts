@@ -70,7 +70,7 @@ describe("processes", () => {
     ['spawnSync("node", ["-e", ""])', 1500],
   ] as const) {
     const name = `50 ${count} times ${command} leave nothing behind and have numbers of their own`;
-    test(name, { timeout: 120_000 }, async () => {
+    test(name, { timeout: 240_000 }, async () => {
       const code = `
         import { spawnSync } from "node:child_process";
         const pids = [];
@@ -82,7 +82,9 @@ describe("processes", () => {
         }
         globalThis.__return([failed, new Set(pids).size, pids.every((pid, n) => n === 0 || pid > pids[n - 1])]);`;
       const look = (value: unknown) => assert.deepEqual(value, [[], count, true]);
-      await attack(code, look, { tools: { t: tool }, timeout: 100_000 });
+      // What they take of a processor is not what is looked at, and differs by the machine.
+      const limits = { jsRuntime: { cpuTimeLimitMs: Number.POSITIVE_INFINITY } };
+      await attack(code, look, { tools: { t: tool }, limits, timeout: 200_000 });
     });
   }
 

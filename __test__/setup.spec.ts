@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 import { test } from "./support/suite.ts";
 
@@ -185,10 +185,13 @@ test("files that fail are run once more, alone, and named where they pass then",
     const unstable = run("{passes,unstable}.cjs");
     assert.equal(unstable.lines.at(-1), "2 passed, 0 failed, 0 skipped", unstable.lines.join("\n"));
     assert.equal(unstable.status, 0);
-    const named = `  unstable: ${join(folder, "unstable.cjs")} passed only alone`;
+    const inFolder = (file: string) => relative(root, join(folder, file));
+    const named = `  unstable, passed only alone: ${inFolder("unstable.cjs")}: b: busy`;
     assert(unstable.lines.includes(named), unstable.lines.join("\n"));
     const broken = run("{passes,fails}.cjs");
     assert.equal(broken.lines.at(-1), "1 passed, 1 failed, 0 skipped");
+    const failed = `  failed: ${inFolder("fails.cjs")}: c: broken`;
+    assert.equal(broken.lines.at(-3), failed, broken.lines.join("\n"));
     assert.equal(broken.status, 1);
   } finally {
     await rm(folder, { recursive: true, force: true });

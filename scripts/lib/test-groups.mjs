@@ -7,6 +7,9 @@ import { mostAgain } from "./run-again.mjs";
 import { say } from "./steps.mjs";
 import { addCounts, countTests, noCounts } from "./test-counts.mjs";
 
+/** Names of failed tests in a summary: more are one fault, which the first of them tell. */
+const mostTold = 20;
+
 /**
  * @typedef {object} Group
  * @property {string} name What is tested, as the user reads it.
@@ -32,12 +35,14 @@ export async function runGroups(chosen) {
   try {
     for (const [name, group] of chosen) {
       const reason = await group.leftOut?.();
-      const { counts, unstable } = reason
-        ? { counts: { ...noCounts, skipped: 1 }, unstable: [] }
+      const { counts, unstable, told } = reason
+        ? { counts: { ...noCounts, skipped: 1 }, unstable: [], told: [] }
         : await runGroup(group, { SECURE_EXEC_SKIPPED: skippedFile });
       if (reason) summaries.push(`  ${name}: left out. ${reason}`);
       else summaries.push(`  ${name}: ${counts.passed} passed, ${counts.failed} failed`);
-      for (const test of unstable) summaries.push(`  unstable: ${test} passed only alone`);
+      for (const test of told.slice(0, mostTold)) summaries.push(`  failed: ${test}`);
+      if (told.length > mostTold) summaries.push(`  failed: ${told.length - mostTold} more`);
+      for (const test of unstable) summaries.push(`  unstable, passed only alone: ${test}`);
       total = addCounts(total, counts);
     }
     const missing = await readSkipped(skippedFile);
@@ -53,44 +58,52 @@ export async function runGroups(chosen) {
   return total.failed > 0 ? 1 : 0;
 }
 
-/** @returns {Promise<{ counts: import("./test-counts.mjs").Counts, unstable: string[] }>} */
+/**
+ * @typedef {object} Outcome
+ * @property {import("./test-counts.mjs").Counts} counts
+ * @property {string[]} unstable What passed only alone.
+ * @property {string[]} told The tests that failed and why: whoever reads the end of a long report sees nothing else of them.
+ */
+
+/** @returns {Promise<Outcome>} */
 async function runGroup({ name, command, args, env, user, runner }, variables) {
   say(`\n=== ${name}`);
   const home = user === undefined ? {} : await homeOf(user);
-  const traces = await mkdtemp(join(tmpdir(), "secure-exec-failed-"));
+  const folders = [];
   const run = async (args) => {
+    const traces = await mkdtemp(join(tmpdir(), "secure-exec-failed-"));
+    folders.push(traces);
+    if (user !== undefined) await chown(traces, user, user);
     const all = { ...env, ...variables, ...home };
-    const { counts, ended, output } = await countTests(command, args, all, user);
-    if (ended === 0) return { counts, output, isBroken: false };
+    const recorded = runner?.recording(args, traces) ?? args;
+    const { counts, ended, output } = await countTests(command, recorded, all, user);
+    if (ended === 0) return { counts, failed: [], told: [] };
     say(`\`${command} ${args.join(" ")}\` ended with ${ended}`);
-    // What cannot even be compiled has no failing test to count.
-    const isBroken = counts.failed === 0;
-    return { counts: isBroken ? { ...counts, failed: 1 } : counts, output, isBroken };
+    // What cannot even be compiled has no failing test to count, and none to run again.
+    if (counts.failed === 0) return { counts: { ...counts, failed: 1 }, failed: [], told: [] };
+    const failed = (await runner?.failed(traces, output)) ?? [];
+    return { counts, failed, told: (await runner?.told(traces, output)) ?? [] };
   };
   try {
-    if (user !== undefined) await chown(traces, user, user);
-    const first = await run(runner?.recording(args, traces) ?? args);
-    if (first.counts.failed === 0 || first.isBroken || !runner) {
-      return { counts: first.counts, unstable: [] };
-    }
-    const failed = await runner.failed(traces, first.output);
-    if (failed.length === 0 || failed.length > mostAgain) {
-      return { counts: first.counts, unstable: [] };
-    }
+    const first = await run(args);
+    const { counts, failed, told } = first;
+    if (failed.length === 0 || failed.length > mostAgain) return { counts, unstable: [], told };
     say(`\n=== ${name}: ${failed.join(", ")} once more, alone`);
     const second = await run(runner.again(args, failed));
-    const { passed, skipped } = first.counts;
+    const { passed, skipped } = counts;
     if (second.counts.failed > 0) {
-      return { counts: { passed, failed: second.counts.failed, skipped }, unstable: [] };
+      const again = { passed, failed: second.counts.failed, skipped };
+      return { counts: again, unstable: [], told: second.told };
     }
     // Some of them must have run to be believed.
-    if (second.counts.passed === 0) return { counts: first.counts, unstable: [] };
+    if (second.counts.passed === 0) return { counts, unstable: [], told };
     return {
-      counts: { passed: passed + first.counts.failed, failed: 0, skipped },
-      unstable: failed,
+      counts: { passed: passed + counts.failed, failed: 0, skipped },
+      unstable: told,
+      told: [],
     };
   } finally {
-    await rm(traces, { recursive: true, force: true });
+    for (const folder of folders) await rm(folder, { recursive: true, force: true });
     if (home.HOME) await rm(home.HOME, { recursive: true, force: true });
   }
 }

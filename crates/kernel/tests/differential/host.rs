@@ -96,8 +96,13 @@ macro_rules! call {
 
 pub(super) use call;
 
+/// Milliseconds that bytes are given to get from one end of a terminal to the other.
+pub const PATIENCE: i32 = 15;
+
 pub struct Host {
     base: PathBuf,
+    /// Milliseconds.
+    patience: i32,
     /// Masters and slaves.
     ptys: Vec<(i32, i32)>,
     opening: HashMap<String, Opening>,
@@ -166,8 +171,13 @@ impl Drop for Host {
 
 impl Host {
     pub fn new(base: PathBuf) -> Host {
+        Host::with_patience(base, PATIENCE)
+    }
+
+    pub fn with_patience(base: PathBuf, patience: i32) -> Host {
         Host {
             base,
+            patience,
             ptys: Vec::new(),
             opening: HashMap::new(),
         }
@@ -485,7 +495,7 @@ impl System for Host {
                     revents: 0,
                 };
                 if call!(poll(&raw mut poll, 1, 0)) == Ok(1) && fd == *slave {
-                    let _ = call!(poll(std::ptr::null_mut(), 0, 15));
+                    let _ = call!(poll(std::ptr::null_mut(), 0, self.patience));
                 }
             }
         }
