@@ -33,11 +33,13 @@ async function listed(archive: ReadableStream<Uint8Array>): Promise<string[]> {
   const tar = spawn("tar", ["--full-time", "--utc", "-tvf", "-"], {
     stdio: ["pipe", "pipe", "inherit"],
   });
+  // It may end at the mark of an archive's end, before the stream does.
+  const closed = once(tar, "close");
   let text = "";
   tar.stdout.on("data", (chunk) => (text += chunk));
   for await (const chunk of archive) tar.stdin.write(chunk);
   tar.stdin.end();
-  const [status] = await once(tar, "close");
+  const [status] = await closed;
   assert.equal(status, 0);
   return text.trim().split("\n").sort();
 }

@@ -13,6 +13,9 @@ const scripts: [script: string, output: string][] = [
   ["exec > >(cat); printf 1; exec > >(sed s/^/b/); printf 2; exit 3", "1b2"],
   ["(exec > >(sort); echo z; echo b)", "b\nz\n"],
   ["f() { echo in; }; f > >(sed s/^/1/ > >(sed s/^/2/))", "21in\n"],
+  // The outer filter has let go of its input while it waits for the inner one.
+  ["f() { echo in; }; f > >(sed s/^/1/ > >(sleep 0.1; sed s/^/2/))", "21in\n"],
+  ["echo a > >(cat > >(exec <&-; sleep 0.1; echo late))", "late\n"],
   ["exec 3> >(sed s/^/3/); echo x >&3", "3x\n"],
   ["exec > >(sed s/^/t/); trap 'echo bye' EXIT; echo hi", "thi\ntbye\n"],
   ["x=$(echo hi > >(sed s/^/s/)); echo $x", "shi\n"],

@@ -38,6 +38,8 @@ async function withFolder(work: (folder: string) => Promise<void>) {
 /** Names in an archive, as host tar reads them, and how many bytes there were. */
 async function listed(archive: AsyncIterable<Uint8Array>) {
   const tar = spawn("tar", ["-tf", "-"], { stdio: ["pipe", "pipe", "inherit"] });
+  // It may end at the mark of an archive's end, before the stream does.
+  const closed = once(tar, "close");
   let text = "";
   tar.stdout.on("data", (chunk) => (text += chunk));
   let bytes = 0;
@@ -46,7 +48,7 @@ async function listed(archive: AsyncIterable<Uint8Array>) {
     if (!tar.stdin.write(chunk)) await once(tar.stdin, "drain");
   }
   tar.stdin.end();
-  const [status] = await once(tar, "close");
+  const [status] = await closed;
   assert.equal(status, 0);
   return { names: text.trim().split("\n").sort(), bytes };
 }

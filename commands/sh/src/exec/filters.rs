@@ -18,7 +18,7 @@ const BEYOND: Fd = 256;
 /// What the pipe that a filter reads is like.
 #[derive(Debug, PartialEq, Eq)]
 enum Input {
-    /// Nobody writes to it any more: the filter comes to its end.
+    /// Nobody writes to it any more, or it reads no more: the filter comes to its end.
     Over,
     /// Others write to it, and the filter has something to do.
     Busy,
@@ -37,8 +37,11 @@ pub struct Filter {
 fn input_of(filter: &Filter) -> Input {
     let pid = filter.pid;
     let flags = sys::fd::O_RDONLY | sys::fd::O_NONBLOCK;
-    let Ok(fd) = sys::fd::open(format!("/proc/{pid}/fd/0"), flags, 0) else {
-        return Input::Idle;
+    let fd = match sys::fd::open(format!("/proc/{pid}/fd/0"), flags, 0) {
+        Ok(fd) => fd,
+        // It has closed it, as a shell that waits for filters of its own: nobody can write to it.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Input::Over,
+        Err(_) => return Input::Idle,
     };
     // It may not have begun, or may read something else by now.
     let own = sys::fd::stat(fd).is_ok_and(|stat| stat.same_file(&filter.pipe));
