@@ -1,8 +1,7 @@
 // Files between the host and a machine: whole directories in and out, and what changes.
 
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   mkdirSync,
@@ -16,6 +15,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { withRuntime } from "./support/guest.ts";
+import { listed } from "./support/host-tar.ts";
 import { describe, test } from "./support/suite.ts";
 
 /** A folder of the host for one test. */
@@ -26,22 +26,6 @@ async function withFolder(work: (folder: string) => Promise<void>) {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-/** What host tar says is in an archive, sorted. */
-async function listed(archive: ReadableStream<Uint8Array>): Promise<string[]> {
-  const tar = spawn("tar", ["--full-time", "--utc", "-tvf", "-"], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  // It may end at the mark of an archive's end, before the stream does.
-  const closed = once(tar, "close");
-  let text = "";
-  tar.stdout.on("data", (chunk) => (text += chunk));
-  for await (const chunk of archive) tar.stdin.write(chunk);
-  tar.stdin.end();
-  const [status] = await closed;
-  assert.equal(status, 0);
-  return text.trim().split("\n").sort();
 }
 
 describe("upload", () => {
@@ -143,7 +127,8 @@ describe("download", () => {
         `mkdir -p x/${long.split("/")[0]}; cd x; echo hello > a; chmod 640 a; ln -s a l; touch -d @1000000000 a; echo long > ${long}`,
       ]);
       await runtime.writeFile("/workspace/x/large", new Uint8Array(3_000_000));
-      const lines = await listed(await runtime.download("/workspace/x"));
+      const verbose = ["--full-time", "--utc", "-v"];
+      const { lines } = await listed(await runtime.download("/workspace/x"), verbose);
       const found = lines.map((line) => line.split(/\s+/));
       const named = (name: string) => found.find((words) => words[5] === name);
       assert.deepEqual(named("./a")?.slice(0, 5), [

@@ -1,8 +1,6 @@
 // Files of a sandbox, of this process and of a server: the same tests.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import {
   chmodSync,
   mkdirSync,
@@ -14,6 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { listed } from "./support/host-tar.ts";
 import { everywhere, type Place } from "./support/sandboxes.ts";
 import { after, before, describe, test } from "./support/suite.ts";
 
@@ -33,24 +32,6 @@ async function withFolder(work: (folder: string) => Promise<void>) {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-/** Names in an archive, as host tar reads them, and how many bytes there were. */
-async function listed(archive: AsyncIterable<Uint8Array>) {
-  const tar = spawn("tar", ["-tf", "-"], { stdio: ["pipe", "pipe", "inherit"] });
-  // It may end at the mark of an archive's end, before the stream does.
-  const closed = once(tar, "close");
-  let text = "";
-  tar.stdout.on("data", (chunk) => (text += chunk));
-  let bytes = 0;
-  for await (const chunk of archive) {
-    bytes += chunk.length;
-    if (!tar.stdin.write(chunk)) await once(tar.stdin, "drain");
-  }
-  tar.stdin.end();
-  const [status] = await closed;
-  assert.equal(status, 0);
-  return { names: text.trim().split("\n").sort(), bytes };
 }
 
 function suite({ withSandbox }: Place) {
@@ -112,7 +93,7 @@ function suite({ withSandbox }: Place) {
     await withSandbox(async ({ exec, files, processes }) => {
       await exec.run("mkdir -p x/sub; echo hello > x/a; ln -s a x/l; echo there > x/sub/b");
       await files.writeFile("/workspace/x/large", new Uint8Array(3_000_000).fill(7));
-      const { names, bytes } = await listed(await files.download("/workspace/x"));
+      const { lines: names, bytes } = await listed(await files.download("/workspace/x"));
       assert.deepEqual(names, ["./", "./a", "./l", "./large", "./sub/", "./sub/b"]);
       assert(bytes > 3_000_000);
       const reader = (await files.download("/workspace/x")).getReader();

@@ -11,8 +11,8 @@ export const mostAgain = 8;
 
 /**
  * @typedef {object} Runner
- * @property {(args: string[], folder: string) => string[]} recording The arguments of the first run, which leaves its traces
- *   in the folder.
+ * @property {(args: string[], folder: string) => string[]} recording The arguments of a run that leaves its traces in the
+ *   folder.
  * @property {(folder: string, output: string) => Promise<string[]>} failed What failed in it, by names that `again` takes.
  * @property {(folder: string, output: string) => Promise<string[]>} told The tests that failed in it, for who reads the summary.
  * @property {(args: string[], failed: string[]) => string[]} again The arguments that run only these, one at a time.

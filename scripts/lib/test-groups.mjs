@@ -69,11 +69,9 @@ export async function runGroups(chosen) {
 async function runGroup({ name, command, args, env, user, runner }, variables) {
   say(`\n=== ${name}`);
   const home = user === undefined ? {} : await homeOf(user);
-  const folders = [];
+  const traces = await mkdtemp(join(tmpdir(), "secure-exec-failed-"));
+  // The traces of one run are read before another one writes its own.
   const run = async (args) => {
-    const traces = await mkdtemp(join(tmpdir(), "secure-exec-failed-"));
-    folders.push(traces);
-    if (user !== undefined) await chown(traces, user, user);
     const all = { ...env, ...variables, ...home };
     const recorded = runner?.recording(args, traces) ?? args;
     const { counts, ended, output } = await countTests(command, recorded, all, user);
@@ -85,8 +83,8 @@ async function runGroup({ name, command, args, env, user, runner }, variables) {
     return { counts, failed, told: (await runner?.told(traces, output)) ?? [] };
   };
   try {
-    const first = await run(args);
-    const { counts, failed, told } = first;
+    if (user !== undefined) await chown(traces, user, user);
+    const { counts, failed, told } = await run(args);
     if (failed.length === 0 || failed.length > mostAgain) return { counts, unstable: [], told };
     say(`\n=== ${name}: ${failed.join(", ")} once more, alone`);
     const second = await run(runner.again(args, failed));
@@ -103,7 +101,7 @@ async function runGroup({ name, command, args, env, user, runner }, variables) {
       told: [],
     };
   } finally {
-    for (const folder of folders) await rm(folder, { recursive: true, force: true });
+    await rm(traces, { recursive: true, force: true });
     if (home.HOME) await rm(home.HOME, { recursive: true, force: true });
   }
 }
